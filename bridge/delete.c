@@ -95,6 +95,7 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
 {
     _cleanup_messages_ struct messages routes = {.count = 0};
     struct move move = {.mover = 0};
+    char note[PERSIST_NOTED];
     int err = routes_read(&view->nl, bridge->ifindex, &routes);
 
     for (size_t i = 0; err == 0 && i < routes.count; i++)
@@ -106,11 +107,12 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
                 bridge->name);
     strcpy(move.bridge, bridge->name);
     strcpy(move.manager, manager);
-    const bool detached = err < 0 || persist_detach(&move);
+    *note = '\0';
+    const bool detached = err < 0 || persist_detach(&move, note);
     if (err == 0)
         err = rtnl_talk(&view->nl, link_delete_message(bridge->ifindex));
     nat_stop(bridge->name);
-    persist_reattach(&move);
+    persist_reattach(&move, note);
     if (err < 0 && err != -ENODEV) /* the manager may have deleted it */
         return complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
     return !detached;

@@ -319,6 +319,7 @@ int nat_remove(const char *verb, const char *bridge)
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct move move = {.mover = 0};
     _cleanup_view_ struct view view = {.links = {.count = 0}};
+    char note[PERSIST_NOTED];
     struct cidr address;
 
     if (persist_check(verb, bridge, &record) != 0)
@@ -329,11 +330,11 @@ int nat_remove(const char *verb, const char *bridge)
     }
     strcpy(move.bridge, bridge);
     strcpy(move.manager, persist_manager_of(&record));
-    const bool detached = persist_detach(&move);
+    const bool detached = persist_detach(&move, note);
     if (view_read(&view) == 0 && links_by_name(&view.links, bridge))
         rtnl_talk(&view.nl, link_delete_message(links_by_name(&view.links, bridge)->ifindex));
     nat_stop(bridge);
-    persist_reattach(&move);
+    persist_reattach(&move, note);
     nat_clean(verb, &record, &address);
     return !detached;
 }

@@ -281,7 +281,7 @@ static int do_it(struct view *view, const char *verb, struct persist_plan *plan,
         return 1;
     const int status = persist(verb, plan, options->only_print);
     if (status == 0 && !options->only_print) {
-        persist_expand(plan->format->then, plan->bridge, plan->uplink, then);
+        persist_expand(plan->format->then, plan->bridge, plan->uplink, "", then);
         printf("In effect from the next start on, or at once by: %s\n", then);
     }
     return finish_output(status, verb);

@@ -104,15 +104,22 @@ struct persist_format {
     /* Commands for persist_expand(), words separated by blanks, up to a NULL; one that starts with "-" may
      * fail, and gets half a minute, since the host is offline until it is over. then: what a person runs to
      * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
-     * files are removed. release: does so after that, but before the bridge is deleted. reattach: then takes
-     * the uplink back. */
-    const char *then, *const apply[4], *const detach[2], *const release[2], *const reattach[3];
+     * files are removed. release: does so after that, but before the bridge is deleted. reuse: then takes the
+     * uplink back, by what the file `note` has noted; reattach: if that is nothing, or fails. */
+    const char *then, *const apply[4], *const detach[2], *const release[2], *const reuse[2],
+                                                                                *const reattach[3];
+    const char *note;
 };
 
-enum { PERSIST_COMMAND = 128 };
+enum { PERSIST_COMMAND = 128, PERSIST_NOTED = 40 };
 
-/* Writes the command with the bridge in place of %b and the uplink in place of %u. */
-void persist_expand(const char *command, const char *bridge, const char *uplink, char out[PERSIST_COMMAND]);
+/* What the port's file says of the NIC's own: its name, or its UUID. */
+#define PERSIST_NOTE "# Made from"
+
+/* Writes the command with the bridge in place of %b, the uplink in place of %u, and what is noted in place of
+ * %n. */
+void persist_expand(const char *command, const char *bridge, const char *uplink, const char *note,
+                    char out[PERSIST_COMMAND]);
 
 /* Returns the format of that name, or NULL. */
 const struct persist_format *persist_find_format(const char *name);
@@ -140,9 +147,9 @@ int persist_find_uplink(const struct view *view, const char *verb, const struct 
 
 /* What the move's manager, if any, does before and after everything is restored: the bridge's files are
  * removed in between. Failures are reported on standard error, and must stop nobody: the host is offline.
- * persist_detach() returns whether it removed the files. */
-bool persist_detach(const struct move *move);
-void persist_reattach(const struct move *move);
+ * persist_detach() returns whether it removed the files; note: what they noted, for persist_reattach(). */
+bool persist_detach(const struct move *move, char note[PERSIST_NOTED]);
+void persist_reattach(const struct move *move, const char *note);
 
 /* A route's destination, for formats that have no keyword for the default route. */
 const char *persist_destination(const struct persist_route *route);
@@ -157,9 +164,9 @@ bool persist_has_route(const char *text, const struct persist_route *route);
 int persist_check_text(const struct persist_plan *plan, const char *text, const char *where,
                        struct error *why);
 
-/* Adds networkd's files; text: what the NIC's own says, with its drop-ins, of which the comments are taken
- * out; "": there is none. Returns as persist_networkd(). */
-int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
+/* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
+ * persist_networkd(). */
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why);
 
 /* Writes netplan's whole file but for its head. section and id: where the NIC is defined; moved: what its

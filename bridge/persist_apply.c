@@ -5,6 +5,7 @@
  * to release it. */
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "nat.h"
 #include "net/link.h"
 #include "persist.h"
@@ -40,9 +41,11 @@ static const struct persist_format formats[] = {
      .apply = {"nmcli connection reload", "nmcli connection up virt-tap-%b",
                "nmcli connection up virt-tap-%b-uplink"},
      .release = {"-nmcli connection reload"},
-     /* When its port's profile goes, NetworkManager may make up one for the NIC as it finds it, and would
-      * connect it by that one. It is gone with the disconnection. */
-     .reattach = {"-nmcli device disconnect %u", "nmcli device connect %u"}},
+     .note = "/etc/NetworkManager/system-connections/virt-tap-%b-uplink.nmconnection",
+     /* When its port's profile goes, NetworkManager may make up one for the NIC as it finds it (1.42), and
+      * would connect it by that one. */
+     .reuse = {"nmcli connection up %n"},
+     .reattach = {"nmcli device connect %u"}},
     {.name = "netplan",
      .folder = "/etc/netplan/",
      .beside = {"/etc/networkd-dispatcher", "/etc/NetworkManager/dispatcher.d", "/etc/NetworkManager/conf.d"},
@@ -78,15 +81,18 @@ const struct persist_format *persist_find_format(const char *name)
     return NULL;
 }
 
-void persist_expand(const char *command, const char *bridge, const char *uplink, char out[PERSIST_COMMAND])
+void persist_expand(const char *command, const char *bridge, const char *uplink, const char *note,
+                    char out[PERSIST_COMMAND])
 {
     size_t used = 0;
 
-    for (; *command && used + IFNAMSIZ < PERSIST_COMMAND; command++) {
+    for (; *command && used + PERSIST_NOTED < PERSIST_COMMAND; command++) {
         if (*command != '%')
             out[used++] = *command;
         else if (*++command == 'b')
             used += strlen(strcpy(out + used, bridge));
+        else if (*command == 'n')
+            used += strlen(strcpy(out + used, note));
         else
             used += strlen(strcpy(out + used, uplink));
     }
@@ -94,14 +100,15 @@ void persist_expand(const char *command, const char *bridge, const char *uplink,
 }
 
 /* Returns 0 or reports why not; 0 in any case if the command starts with "-". */
-static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
+static int run(const char *verb, const char *command, const char *bridge, const char *uplink,
+               const char *note)
 {
     char line[PERSIST_COMMAND], words[PERSIST_COMMAND], *rest = words;
     const char *argv[WORDS_MAX + 1] = {NULL};
     _cleanup_free_ char *output = NULL;
     const bool may_fail = *command == '-';
 
-    persist_expand(command + may_fail, bridge, uplink, line);
+    persist_expand(command + may_fail, bridge, uplink, note, line);
     strcpy(words, line);
     for (size_t i = 0; i < WORDS_MAX && rest; i++)
         argv[i] = strsep(&rest, " ");
@@ -124,11 +131,12 @@ static int run(const char *verb, const char *command, const char *bridge, const 
 }
 
 /* Runs commands up to the NULL that ends each list of `formats`. */
-static int run_all(const char *verb, const char *const commands[], const char *bridge, const char *uplink)
+static int run_all(const char *verb, const char *const commands[], const char *bridge, const char *uplink,
+                   const char *note)
 {
     for (size_t i = 0; commands[i]; i++)
         if ((*uplink || (!strstr(commands[i], "%u") && !strstr(commands[i], "-uplink"))) &&
-            run(verb, commands[i], bridge, uplink) != 0)
+            run(verb, commands[i], bridge, uplink, note) != 0)
             return 1;
     return 0;
 }
@@ -147,7 +155,7 @@ static bool is_there(const struct persist_plan *plan)
 
 int persist_tell(const char *verb, const struct persist_plan *plan)
 {
-    return run_all(verb, plan->format->apply, plan->bridge, plan->uplink);
+    return run_all(verb, plan->format->apply, plan->bridge, plan->uplink, "");
 }
 
 void persist_limit(const struct persist_plan *plan)
@@ -178,26 +186,40 @@ int persist_apply(const char *verb, const struct persist_plan *plan)
                     plan->bridge, WAIT_MS / 1000);
 }
 
-bool persist_detach(const struct move *move)
+/* Reads what was noted of the NIC before the files that say it are gone. */
+static void read_note(const struct persist_format *format, const struct move *move, char note[PERSIST_NOTED])
+{
+    char path[PERSIST_COMMAND], text[16384];
+
+    if (!format->note)
+        return;
+    persist_expand(format->note, move->bridge, move->uplink, "", path);
+    if (text_read(path, text, sizeof(text)) > 0)
+        text_value(text, PERSIST_NOTE, note, PERSIST_NOTED);
+}
+
+bool persist_detach(const struct move *move, char note[PERSIST_NOTED])
 {
     const struct persist_format *format = persist_find_format(move->manager);
 
+    *note = '\0';
     if (!format)
         return true;
-    run_all(restoring, format->detach, move->bridge, move->uplink);
+    read_note(format, move, note);
+    run_all(restoring, format->detach, move->bridge, move->uplink, note);
     /* NetworkManager, told only after the bridge was deleted, sometimes makes it again from a profile that it
      * then forgets (1.42: in 1 of 20 on a busy machine), with the host's addresses and routes. */
     const bool removed = persist_undo(restoring, move->bridge, true) >= 0;
-    run_all(restoring, format->release, move->bridge, move->uplink);
+    run_all(restoring, format->release, move->bridge, move->uplink, note);
     return removed;
 }
 
-void persist_reattach(const struct move *move)
+void persist_reattach(const struct move *move, const char *note)
 {
     const struct persist_format *format = persist_find_format(move->manager);
 
-    if (format)
-        run_all(restoring, format->reattach, move->bridge, move->uplink);
+    if (format && (!*note || run_all(restoring, format->reuse, move->bridge, move->uplink, note) != 0))
+        run_all(restoring, format->reattach, move->bridge, move->uplink, note);
 }
 
 const char *persist_manager_of(const struct persist_files *record)

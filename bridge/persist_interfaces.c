@@ -102,11 +102,6 @@ static const char *value_of(const char *words)
     return words + strspn(words, BLANKS);
 }
 
-static void cannot(struct editor *e, const char *what, const char *value)
-{
-    persist_cannot(e->taken, what, value);
-}
-
 /* Whether a word NAME=STANZA or /PATTERN=STANZA gives the NIC a stanza that is not called as it is. */
 static bool is_renamed(const char *word, const char *nic)
 {
@@ -131,7 +126,7 @@ static void edit_names(struct editor *e, const struct line *line)
     *left = '\0';
     for (const char *word; (word = strsep(&rest, BLANKS));) {
         if (is_renamed(word, nic))
-            cannot(e, "a stanza of another name", word);
+            persist_cannot(e->taken, "a stanza of another name", word);
         any |= is_alias(word, nic);
         if (!*word || is_alias(word, nic))
             continue;
@@ -143,7 +138,7 @@ static void edit_names(struct editor *e, const struct line *line)
         return;
     }
     if (strchr(left, '\\')) /* before a carriage return, it would continue the line that is written */
-        cannot(e, "a name with a backslash", line->words);
+        persist_cannot(e->taken, "a name with a backslash", line->words);
     comment(e, line->raw);
     if (count > 1)
         fprintf(e->out, "%s\n", left);
@@ -158,7 +153,7 @@ static void edit_mapping(struct editor *e, const struct line *line)
 
     for (const char *word; (word = strsep(&rest, BLANKS));)
         if (*word && *e->taken->plan->uplink && fnmatch(word, e->taken->plan->uplink, 0) == 0)
-            cannot(e, "a mapping", line->words);
+            persist_cannot(e->taken, "a mapping", line->words);
     fputs(line->raw, e->out);
 }
 
@@ -179,7 +174,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     e->told = false;
     for (int i = 4; i < count; i++)
         if (strcmp(words[i - 1], "inherits") == 0 && strcmp(words[i], plan->uplink) == 0)
-            cannot(e, "a stanza that others inherit", line->words);
+            persist_cannot(e->taken, "a stanza that others inherit", line->words);
     if (is_alias(words[1], plan->uplink)) {
         e->where = ALIAS;
         comment(e, line->raw);
@@ -191,7 +186,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     }
     for (int i = 2; i < count; i++)
         if (strcmp(words[i], "inherits") == 0)
-            cannot(e, "a stanza that inherits", line->words);
+            persist_cannot(e->taken, "a stanza that inherits", line->words);
     e->where = NIC_STATIC;
     if (strcmp(method, "dhcp") == 0)
         e->where = NIC_DHCP;
@@ -205,7 +200,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
         if (*method == 'd')
             persist_ifupdown_lease(e->taken->inet6, plan, "6");
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
-        cannot(e, "a method other than static, dhcp, auto and manual", line->words);
+        persist_cannot(e->taken, "a method other than static, dhcp, auto and manual", line->words);
     }
     if (inet6 && strcmp(method, "static") == 0) /* what ifupdown does without being told, in inet6.defn */
         add_setting(e, "autoconf", "0");
@@ -227,7 +222,7 @@ static void check_address(struct editor *e, const char *value)
         if (plan->addresses[i].family == family &&
             memcmp(plan->addresses[i].bytes, bytes, cidr_size(family)) == 0)
             return;
-    cannot(e, "an address that it does not have now", value);
+    persist_cannot(e->taken, "an address that it does not have now", value);
 }
 
 /* An option in one of the NIC's stanzas. */
@@ -269,9 +264,9 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
 static void edit_other(struct editor *e, const struct line *line, const char *word)
 {
     if (e->where == NONE && !is_comment(line->raw))
-        cannot(e, "an option outside of any stanza", line->words);
+        persist_cannot(e->taken, "an option outside of any stanza", line->words);
     else if (text_has_word("up pre-up post-up", word) && persist_names_nic(e->taken, value_of(line->words)))
-        cannot(e, "a command in another interface's stanza", value_of(line->words));
+        persist_cannot(e->taken, "a command in another interface's stanza", value_of(line->words));
     fputs(line->raw, e->out);
 }
 

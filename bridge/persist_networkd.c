@@ -20,8 +20,6 @@
  * this one comes before those that people number. */
 #define START "0-virt-tap-"
 #define FOLDER "/etc/systemd/network/"
-/* What the port's file says of the NIC's own: its name. */
-#define NOTE "# Made from"
 
 /* Gets a value of what networkd keeps of an interface, its links or leases. Returns whether there is one. */
 static bool read_state(const char *folder, const char *name, const char *key, char *value, size_t size)
@@ -103,7 +101,7 @@ static bool read_noted(struct persist_plan *plan)
 
     snprintf(path, sizeof(path), FOLDER START "%s-uplink.network", plan->bridge);
     if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", value, sizeof(value)) ||
-        strcmp(value, plan->uplink) != 0 || !text_value(text, NOTE, value, sizeof(value)) ||
+        strcmp(value, plan->uplink) != 0 || !text_value(text, PERSIST_NOTE, value, sizeof(value)) ||
         strchr(value, '/'))
         return false;
     strcpy(plan->nic_file, value);
@@ -144,35 +142,6 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
     return 0;
 }
 
-static void drop_comments(char *text)
-{
-    char *end = text;
-
-    for (const char *line = text, *next; *line; line = next) {
-        next = line + strcspn(line, "\n");
-        next += *next == '\n';
-        const char first = line[strspn(line, " \t")];
-        if (first == '#' || first == ';')
-            continue;
-        memmove(end, line, (size_t)(next - line));
-        end += next - line;
-    }
-    *end = '\0';
-}
-
-/* The text of a file with its drop-ins, for the caller to free; NULL: none. */
-static char *read_merged(const char *name)
-{
-    char path[NAME_MAX + 32];
-    char *text = NULL;
-
-    snprintf(path, sizeof(path), "systemd/network/%s", name);
-    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 /* Copies the text's sections: what is the device's own to the port's, but for what the host waits for at
  * boot, since a port gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1
  * and what cannot be a bridge's. */
@@ -194,11 +163,12 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             to = text_has_word(devices, section) ? port : bridge;
         if (strcmp(section, "Match") == 0)
             to = NULL;
-        if (!to || !*start)
+        if (!to || !*start || strchr("#;", *start))
             continue;
         if (to == port && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             fprintf(bridge, "\n[Link]\n%s\n", start);
-            continue;
+            if (!text_has_word("no false off 0", value))
+                continue;
         }
         if (strcmp(section, "Network") == 0 && strcmp(key, "VLAN") == 0) { /* has its frames first */
             fprintf(port, "\n[Network]\n%s\n", start);
@@ -221,9 +191,9 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
 /* What the kernel has, and the text has not. */
 static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
 {
-    char cidr[CIDR_TEXT], iaid[PERSIST_IAID];
+    char cidr[CIDR_TEXT], iaid[PERSIST_IAID], value[16];
 
-    if (!*text || (plan->dhcp && !strstr(text, "DHCP=")))
+    if (!*text || (plan->dhcp && !text_value(text, "DHCP", value, sizeof(value))))
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
@@ -269,20 +239,19 @@ static void add_port(const struct persist_plan *plan, const char *link, struct p
     FILE *out = persist_open(files, plan, 0644, FOLDER START "%s-uplink.network", plan->bridge);
 
     if (*plan->nic_file)
-        fprintf(out, NOTE ": %s\n", plan->nic_file);
+        fprintf(out, PERSIST_NOTE ": %s\n", plan->nic_file);
     fprintf(out, "[Match]\nName=%s\n%s", plan->uplink, link);
     if (plan->mtu)
         fprintf(out, "\n[Link]\nMTUBytes=%u\n", plan->mtu);
     fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
 }
 
-int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why)
 {
     _cleanup_free_ char *link = NULL;
     size_t size;
 
-    drop_comments(text);
     if (plan->many_tokens && strstr(text, "prefixstable"))
         return error_set(why,
                          "'%s' has several IPv6 addresses from router advertisements that are made by "
@@ -344,7 +313,7 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
 {
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
-    char none[] = "";
+    char path[NAME_MAX + 32];
 
     if (refuse_netdev(plan, why) < 0)
         return -1;
@@ -354,17 +323,15 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
         return 0;
     }
     if (!*name)
-        return persist_networkd_from(plan, none, files, why);
+        return persist_networkd_from(plan, "", files, why);
     if (strcmp(name, START) < 0)
         return error_set(
             why,
             "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
             name, name);
-    text = read_merged(name);
-    if (!text)
-        return error_set(
-            why,
-            "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
-            plan->uplink, name, name);
+    snprintf(path, sizeof(path), "systemd/network/%s", name);
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) != 0 || !text)
+        return error_set(why, "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config %s",
+                         plan->uplink, name, path);
     return persist_networkd_from(plan, text, files, why);
 }

@@ -186,8 +186,10 @@ static int add_profile(const struct persist_plan *plan, const struct profile *pr
 
     if (!text || (!port && check_bridge(plan, text, why) != 0))
         return -1;
-    fputs(text,
-          persist_open(files, plan, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending));
+    FILE *out = persist_open(files, plan, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending);
+    if (port && *profile->uuid)
+        fprintf(out, PERSIST_NOTE ": %s\n", profile->uuid);
+    fputs(text, out);
     return 0;
 }
 

@@ -79,7 +79,8 @@ static int restore(const struct move *move, int bridge)
 
 int move_restore(const struct move *move, int bridge)
 {
-    const bool detached = persist_detach(move);
+    char note[PERSIST_NOTED];
+    const bool detached = persist_detach(move, note);
     int err = restore(move, bridge);
 
     /* A manager that takes the NIC back meanwhile has no IPv6 there at first (disable_ipv6: the kernel
@@ -87,7 +88,7 @@ int move_restore(const struct move *move, int bridge)
      */
     if (err == -EACCES && *move->manager)
         err = 0;
-    persist_reattach(move);
+    persist_reattach(move, note);
     unlink(state_path(move->bridge, PHASE_RESTORING).text);
     if (err < 0)
         return err;

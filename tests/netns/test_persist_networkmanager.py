@@ -266,6 +266,17 @@ class Apply(Case):
         self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
         self.assert_back(before)
 
+    def test_nic_without_a_profile(self):
+        """It keeps what it gets back: NetworkManager has nothing else for it."""
+        nm.start(settings="no-auto-default=*\n")
+        done = virt_tap("bridge", "persist", "br0", "--uplink=eth0", "--format=networkmanager", "--apply", "--confirm-within=60s", limit=60)
+        self.assertEqual(done.returncode, 0, done.stdout + nm.log())
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        uplink.ip("addr", "add", HOST4 + "/24", "dev", "br0")
+        done = virt_tap("bridge", "delete", "br0", limit=100)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(uplink.addresses("eth0"), [HOST4 + "/24"], nm.log())
+
     def test_no_ipv6_for_the_nic(self):
         """The bridge has an address that the NIC cannot have, since its profile has IPv6 off."""
         self.start(HEAD + NIC + V4 + V6)

@@ -112,7 +112,7 @@ static void compare_format(const struct persist_format *format, const struct per
 {
     struct persist_files files = {.count = 0};
     struct error why = {0};
-    char *path, *text = NULL, none[] = "";
+    char *path, *text = NULL;
     size_t size;
 
     assert_true(asprintf(&path, "%s.network", stem) > 0);
@@ -125,7 +125,7 @@ static void compare_format(const struct persist_format *format, const struct per
     else if (strcmp(format->name, "netplan") == 0)
         persist_netplan_print(persist_open(&files, plan, 0600, "-"), plan, "ethernets", plan->uplink, NULL);
     else
-        assert_int_equal(persist_networkd_from(plan, own ? own : none, &files, &why), 0);
+        assert_int_equal(persist_networkd_from(plan, own ? own : "", &files, &why), 0);
     persist_end(&files);
     for (size_t i = 0; i < files.count; i++) {
         if (*files.list[i].path == '/')

@@ -5,7 +5,6 @@
  * privileges, and sends nothing to guests: only the guest agents are asked, through libvirt. */
 #include "address.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "bridge/json.h"
 #include "bridge/portjson.h"

@@ -26,10 +26,6 @@ int cards_ask(struct guest_cards *out, const struct cards_request *request, char
 void cards_free(struct guest_cards *cards);
 #define _cleanup_cards_ __attribute__((cleanup(cards_free)))
 
-/* Parses the lines `TAP MAC ADDRESS` that virt-tap-domain prints, separated by tabs, where an ADDRESS of '-'
- * is none. Ignores others. Returns 0 or -ENOMEM. */
-int cards_parse(struct guest_cards *out, const char *text);
-
 /* The state of the host at one moment. */
 struct look {
     struct rtnl nl;

@@ -45,7 +45,9 @@ static bool read_card(struct guest_card *out, char *line)
     return inet_pton(out->address.family, address, out->address.bytes) == 1;
 }
 
-int cards_parse(struct guest_cards *out, const char *text)
+/* Parses the lines `TAP MAC ADDRESS` that virt-tap-domain prints, separated by tabs, where an ADDRESS of '-'
+ * is none. Ignores others. Returns 0 or -ENOMEM. */
+static int parse(struct guest_cards *out, const char *text)
 {
     char line[IFNAMSIZ + MAC_TEXT + INET6_ADDRSTRLEN];
 
@@ -145,6 +147,6 @@ int cards_ask(struct guest_cards *out, const struct cards_request *request, char
     const int status = run(request, path, &output);
     if (reason)
         take_reason(output, status, reason);
-    const int err = output ? cards_parse(out, output) : 0;
+    const int err = output ? parse(out, output) : 0;
     return err ? err : status;
 }

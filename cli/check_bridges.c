@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "check.h"
 #include "net/link.h"

@@ -14,7 +14,6 @@
 #include "policy/policy.h"
 #include "policy_lint.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 

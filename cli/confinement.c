@@ -82,12 +82,9 @@ static int write_local(const char *verb, const struct file *file, const char *pa
                        size_t size)
 {
     struct error why;
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX];
+    const int err =
+        file->fd >= 0 ? file_replace(file, text, size, &why) : file_configure(path, text, 0644, &why);
 
-    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-    const int err = file->fd >= 0 ? file_replace(file, text, size, &why)
-                                  : file_put(folder, slash + 1, text, size, 0644, &why);
     if (err)
         return complain(1, verb, "%s cannot be written: %s", path, why.text);
     return 0;
@@ -130,6 +127,7 @@ static char *change_text(const char *text, const char *found, size_t *size)
             *end++ = '\n';
         end = mempcpy(end, lines, strlen(lines));
     }
+    *end = '\0';
     *size = (size_t)(end - changed);
     return changed;
 }

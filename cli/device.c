@@ -17,7 +17,6 @@
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>

@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/options.h"
-#include "base/quote.h"
 #include "base/text.h"
 #include "domain_hot.h"
 #include "domain_next.h"
@@ -20,7 +19,6 @@
 #include "xml/tap_words.h"
 
 #include <libvirt/virterror.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <strings.h>

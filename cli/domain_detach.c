@@ -11,7 +11,6 @@
 #include "xml/attach.h"
 
 #include <libvirt/virterror.h>
-#include <stdio.h>
 #include <strings.h>
 #include <time.h>
 

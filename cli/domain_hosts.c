@@ -57,8 +57,7 @@ int hosts_worse(int a, int b)
 }
 
 /* In the child. ssh, which libvirt starts, has no terminal to ask at, and ends with the connection. */
-static void be_child(const struct host *host, const char *command,
-                     int (*act)(void *data, const char *command, const char *uri), void *data)
+static void be_child(const struct host *host, const char *command, hosts_function *act, void *data)
 {
     _cleanup_free_ char *name = NULL;
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -79,8 +78,7 @@ static void be_child(const struct host *host, const char *command,
     _exit(status);
 }
 
-static int begin(struct host *host, const char *command,
-                 int (*act)(void *data, const char *command, const char *uri), void *data)
+static int begin(struct host *host, const char *command, hosts_function *act, void *data)
 {
     host->output = memfd_create("output", MFD_CLOEXEC);
     host->errors = memfd_create("errors", MFD_CLOEXEC);
@@ -156,8 +154,7 @@ static size_t report_ended(const struct host *list, size_t begun, size_t reporte
     return reported;
 }
 
-int hosts_run(const struct hosts *hosts, const char *command,
-              int (*act)(void *data, const char *command, const char *uri), void *data)
+int hosts_run(const struct hosts *hosts, const char *command, hosts_function *act, void *data)
 {
     _cleanup_free_ struct host *list = calloc(hosts->count, sizeof(*list));
     struct tally tally = {.command = command};

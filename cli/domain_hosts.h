@@ -18,12 +18,14 @@ struct hosts {
 /* The worse of two exit statuses: 1 is worse than 3. */
 int hosts_worse(int a, int b);
 
-/* Calls act(data, command, uri) for each URI in a child, which has no input and no terminal; `command` names
- * the verb and the host, for messages. Prints what each printed, in their order, and at last how many
- * succeeded. A child that has not called hosts_alive() for `seconds` is ended, and one that calls it after it
- * has printed 32 MiB, which wait for their turn in memory. Returns the worst status. */
-int hosts_run(const struct hosts *hosts, const char *command,
-              int (*act)(void *data, const char *command, const char *uri), void *data);
+/* Does it at one host. command: the verb and the host, for messages. Returns an exit status. */
+typedef int hosts_function(void *data, const char *command, const char *uri);
+
+/* Calls act() for each URI in a child, which has no input and no terminal. Prints what each printed, in their
+ * order, and at last how many succeeded. A child that has not called hosts_alive() for `seconds` is ended,
+ * and one that calls it after it has printed 32 MiB, which wait for their turn in memory. Returns the worst
+ * status. */
+int hosts_run(const struct hosts *hosts, const char *command, hosts_function *act, void *data);
 
 /* In such a child: its time begins again. Elsewhere nothing happens. */
 void hosts_alive(void);

@@ -3,7 +3,6 @@
  *
  * virt-tap list: the taps made by virt-tap, as reported by the kernel. Needs no privileges. */
 #include "address.h"
-#include "base/cleanup.h"
 #include "base/nat.h"
 #include "base/text.h"
 #include "bridge/json.h"
@@ -15,7 +14,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct list_options {

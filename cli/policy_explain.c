@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "base/text.h"
-#include "bridge/json.h"
 #include "bridge/portjson.h"
 #include "policy_explain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static json_t *quota_json(const struct terms *terms, const struct used *used)

@@ -9,7 +9,6 @@
 #include "policy/files.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 enum policy_dialect lint_dialect(const char *path)

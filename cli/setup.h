@@ -117,13 +117,6 @@ void record_free(struct record *record);
 /* Adds a line unless it is there, and writes the file. Returns 0, or 1 after reporting why not. */
 int record_add(struct record *record, const char *name, const char *line);
 
-/* Removes a line, and writes the file if it can: if it cannot, the same is taken back once more later, which
- * does no harm. */
-void record_remove(struct record *record, size_t index);
-
-/* Writes the file, or removes it if there is no line. Returns 0, or 1 after reporting why not. */
-int record_save(const struct record *record, const char *name);
-
 /* One kind of line in the record. */
 struct record_kind {
     const char *word; /* with the blank behind it, if something follows */

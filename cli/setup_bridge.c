@@ -128,7 +128,7 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
 
     snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
     const int status = setup_query(words, true, &output);
-    const char *reason = status < 0 ? strerror(-status) : reason_of(output);
+    const char *reason = status < 0 ? "`virt-tap bridge persist` did not end" : reason_of(output);
     if (status == 0 || plan_packages(setup, reason))
         return true;
     if (names_option(reason))

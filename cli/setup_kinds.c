@@ -2,12 +2,9 @@
  * Copyright the virt-tap authors
  *
  * The kinds of lines in the record of virt-tap setup: what each says, and how it is taken back. */
-#include "base/cleanup.h"
 #include "base/complain.h"
-#include "base/name.h"
 #include "base/printable.h"
 #include "base/quote.h"
-#include "base/text.h"
 #include "check.h"
 #include "config.h"
 #include "host/software.h"
@@ -16,9 +13,7 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

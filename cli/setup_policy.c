@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors
  *
  * The policy in the plan of virt-tap setup: a rule for each user who may not use the bridge yet. */
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/text.h"
@@ -14,7 +13,6 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

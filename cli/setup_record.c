@@ -12,7 +12,6 @@
 #include "setup.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +105,8 @@ static int write_lines(const struct record *record, struct error *why)
     return file_configure(RECORD_PATH, text, 0600, why);
 }
 
-int record_save(const struct record *record, const char *name)
+/* Writes the file, or removes it if there is no line. Returns 0, or 1 after reporting why not. */
+static int save(const struct record *record, const char *name)
 {
     struct error why = {0};
 
@@ -128,10 +128,12 @@ int record_add(struct record *record, const char *name, const char *line)
         return complain(1, name, "this cannot be recorded, and is not done: %s", line);
     if (push(record, line) < 0)
         return complain(1, name, "no memory");
-    return record_save(record, name);
+    return save(record, name);
 }
 
-void record_remove(struct record *record, size_t index)
+/* Removes a line, and writes the file if it can: if it cannot, the same is taken back once more later, which
+ * does no harm. */
+static void forget(struct record *record, size_t index)
 {
     struct error why = {0};
 
@@ -165,9 +167,9 @@ static int take_back(const char *name, struct record *record)
         if (kind->undo(name, rest) != 0)
             failed++;
         else
-            record_remove(record, i);
+            forget(record, i);
     }
-    if (record_save(record, name) != 0 && record->count == 0)
+    if (save(record, name) != 0 && record->count == 0)
         return 1;
     if (record->count == 0) {
         puts("everything that setup did is taken back");

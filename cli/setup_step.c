@@ -132,8 +132,10 @@ int setup_query(const char *words, bool errors, char **output)
 
     if (!own_split(&own, words))
         return -E2BIG;
+    /* Longer than what it runs itself may take, so that it is the one to say what did not end. */
     return process_run(
-        &(struct process){.path = own.path, .argv = own.argv, .errors = errors, .limit_ms = PROCESS_QUERY_MS},
+        &(struct process){
+            .path = own.path, .argv = own.argv, .errors = errors, .limit_ms = PROCESS_MANAGER_MS},
         output);
 }
 

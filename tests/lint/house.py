@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """The structure of the tree that this file is in: which folder may include which; that no files call each other in a circle (by the
-symbols of a build's objects); that the files and functions that the documents name exist; that every source file begins with its
+symbols of a build's objects); that the files and functions that the documents name exist, in the files that they name; that every source file begins with its
 licence; that every file has a plain name; that every script of the suites is in tests/meson.build; that the
 tests exist that sanitized builds leave out. Prints every fault, and exits 1 if
 there is one.
@@ -135,6 +135,11 @@ def documents():
         for path in sorted(set(re.findall(rf"`((?:{'|'.join(BELOW)}|tests|docs|data|demo)/[\w./-]+\.\w+)", text))):
             if "NAME" not in path and not os.path.exists(f"{ROOT}/{path}"):
                 yield f"{document}: there is no {path}"
+        for path, names in sorted(set(re.findall(rf"`((?:{'|'.join(BELOW)})/\w+\.[ch]): ([\w, ]+)`", text))):
+            for name in names.split(", ") if os.path.exists(f"{ROOT}/{path}") else ():
+                with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+                    if not re.search(rf"\b{name}\b", file.read()):
+                        yield f"{document}: {path} has no {name}"
         for name in sorted(set(re.findall(r"`(\w+)\(\)`", text)) - known):
             yield f"{document}: no C file defines {name}()"
 

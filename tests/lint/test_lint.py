@@ -89,7 +89,7 @@ class Lint(unittest.TestCase):
                 shutil.copytree(f"{ROOT}/build/{folder}", f"{self.tree}/planted-build/{folder}")
         self.write("net/up.c", HEAD + '#include "helper/request.h"\n')
         self.write("policy/up.c", HEAD + '#include "cli/verbs.h"\n')
-        self.write("docs/threat-model.md", "`net/nosuch.c: f`\n")
+        self.write("docs/threat-model.md", "`net/nosuch.c: f`, `net/link.c: link_find, nosuch`\n")
         self.write("docs/architecture.md", "`serve()` in `tests/lib/nosuch.py` calls `nosuch()`\n")
         self.write("net/bare.c", "#pragma once\n")
         self.write("data/bare.sh", "#!/bin/sh\ntrue\n")
@@ -106,7 +106,8 @@ class Lint(unittest.TestCase):
         self.assertEqual((done.returncode, sorted(done.stderr.splitlines())), (1, [
             r"'data/\xe4': the name is not plain ASCII without blanks", "'data/a name': the name is not plain ASCII without blanks",
             f"data/bare.sh: {NO_HEAD}", "docs/architecture.md: no C file defines nosuch()",
-            "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: there is no net/nosuch.c",
+            "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: net/link.c has no nosuch",
+            "docs/threat-model.md: there is no net/nosuch.c",
             f"net/bare.c: {NO_HEAD}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
             f"tests/lib/half.py: {NO_HEAD}", "tests/lib/sanitized.py: there is no test_help.Help.test_nosuch",
             "tests/netns/test_forgotten.py: not in tests/meson.build", "these call each other in a circle: net/a.c net/b.c"]))

@@ -81,10 +81,6 @@ static int make_tap(struct rtnl *nl, struct grant *g, struct error *why)
             "another user took tap '%s' while it was being made, so it was deleted; try again, or "
             "find out who: `fuser -v " TAP_DEVICE "`",
             g->name);
-    if (err == -EOPNOTSUPP)
-        return error_set(
-            why,
-            "this kernel's tun device lacks vnet headers or multiple queues, which were requested; use a NIC model other than virtio, one queue, or another kernel");
     if (asked && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return error_set(
             why,

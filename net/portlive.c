@@ -2,33 +2,24 @@
  * Copyright the virt-tap authors */
 #include "portlive.h"
 
-#include "base/vlans.h"
-#include "port.h"
 #include "portfilter.h"
 #include "rtnl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <string.h>
 #include <sys/socket.h>
-
-static struct nl_msg *neighbour_message(int type, int nlm_flags, const struct ndmsg *entry,
-                                        const uint8_t mac[6])
-{
-    return rtnl_put(rtnl_message(type, nlm_flags, entry, sizeof(*entry)), NDA_LLADDR, mac, 6);
-}
 
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_flags = NTF_MASTER};
-    const int err = rtnl_talk(nl, neighbour_message(RTM_DELNEIGH, 0, &entry, mac));
+    struct nl_msg *msg = rtnl_message(RTM_DELNEIGH, 0, &entry, sizeof(entry));
+    const int err = rtnl_talk(nl, rtnl_put(msg, NDA_LLADDR, mac, 6));
 
     if (err == -ENOENT)
         return 0;

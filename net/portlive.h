@@ -5,13 +5,9 @@
  * ones, does not need it. Calls return 0 or -errno, with the kernel's message in nl->reason. */
 #pragma once
 
-#include "port.h"
-
-#include <stdbool.h>
 #include <stdint.h>
 
 struct rtnl;
-struct vlan_range;
 
 /* Removes the port's entries for an address in all its VLANs. */
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);

@@ -34,28 +34,22 @@ int tap_open(void)
 
 /* Attaches fd to the tap of that name; if there is none, the kernel makes one. With IFF_TUN_EXCL in flags,
  * never attaches to an existing one. Returns 0 or -errno: -EBUSY: the name is taken; or a descriptor is
- * attached already, and the tap is not multi-queue; -EINVAL: it is not of that kind; -EOPNOTSUPP: the kernel
- * does not support what was asked for. */
+ * attached already, and the tap is not multi-queue; -EINVAL: it is not of that kind. */
 static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
 {
     struct ifreq request = {.ifr_flags = 0};
-    unsigned int features = 0, needed = 0;
 
     if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
     if (kind.vnet_hdr)
-        needed |= IFF_VNET_HDR;
+        flags |= IFF_VNET_HDR;
     if (kind.multi_queue)
-        needed |= IFF_MULTI_QUEUE;
-    if (needed && ioctl(fd, TUNGETFEATURES, &features) < 0)
-        return -errno;
-    if (needed & ~features)
-        return -EOPNOTSUPP;
+        flags |= IFF_MULTI_QUEUE;
     if (!kind.packet_info)
         flags |= IFF_NO_PI;
     flags |= kind.tun ? IFF_TUN : IFF_TAP;
-    request.ifr_flags = (short)(flags | (int)needed);
+    request.ifr_flags = (short)flags;
     return tap_set(fd, TUNSETIFF, (unsigned long)&request);
 }
 

@@ -35,8 +35,8 @@ int tap_set(int fd, unsigned long request, unsigned long value);
  * tap_open()), and down. If multi-queue, it belongs to that group, or to root if group is NULL (an owner
  * cannot be unset); otherwise to nobody. *fd may be closed and reopened; the caller owns it in any case.
  * Needs CAP_NET_ADMIN, now and when nl was opened. Returns its ifindex, or -errno with nothing left behind:
- * -EBUSY, -EEXIST, -EINVAL: the name is taken; -EOPNOTSUPP: the kernel lacks what the kind asks for; -EPERM:
- * somebody else took ownership of it while it was made; -EAGAIN: somebody else attached to each of many. */
+ * -EBUSY, -EEXIST, -EINVAL: the name is taken; -EPERM: somebody else took ownership of it while it was made;
+ * -EAGAIN: somebody else attached to each of many. */
 int newtap_create(struct rtnl *nl, int *fd, const char *name, struct tap_kind kind, const gid_t *group);
 
 /* Deletes the device that `seen` was read from (links_read(), link_find_tap()), by its index, if its index,

@@ -137,8 +137,11 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
         return error_set(why, "cannot find out who has the guest's IP addresses: %s; try again",
                          rtnl_problem(nl, err));
     cidr_print(&search.other, text);
-    return error_set(why, "the guest cannot have %s on bridge '%s': %s; give it another by --ip=ADDRESS",
-                     text, bridge->name, problem);
+    return error_set(
+        why,
+        "the guest cannot have %s on bridge '%s': %s; give it another by --ip=ADDRESS, or, if that "
+        "follows from its MAC, by --mac=MAC",
+        text, bridge->name, problem);
 }
 
 int mac_refuse_claimed(const struct link *bridge, const char *claim, struct error *why)

@@ -206,16 +206,43 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
+/* Copies the plan without what comes back by DHCP, addresses leased for ever and those that udhcpc sets
+ * without a lifetime among it: otherwise a server that is there only now would remain in force. network: what
+ * the stanzas say of addresses and routes. */
+static int leave_to_dhcp(const struct persist_taken *taken, const char *network, struct persist_plan *out)
+{
+    const struct persist_plan *all = taken->plan;
+    char address[CIDR_TEXT];
+
+    *out = *all;
+    out->dhcp = all->dhcp || taken->dhcp;
+    out->address_count = out->route_count = 0;
+    out->addresses = calloc(all->address_count + 1, sizeof(*out->addresses));
+    out->routes = calloc(all->route_count + 1, sizeof(*out->routes));
+    if (!out->addresses || !out->routes)
+        return -ENOMEM;
+    for (size_t i = 0; i < all->address_count; i++) {
+        cidr_print(&all->addresses[i], address);
+        if (!taken->dhcp || all->dhcp || all->addresses[i].family != AF_INET ||
+            persist_has_address(network, address))
+            out->addresses[out->address_count++] = all->addresses[i];
+    }
+    for (size_t i = 0; i < all->route_count; i++)
+        if (!taken->dhcp || all->routes[i].family != AF_INET || persist_has_route(network, &all->routes[i]))
+            out->routes[out->route_count++] = all->routes[i];
+    return 0;
+}
+
 /* An address or a route that no stanza has may come from a command that would go on to give it to the port.
  */
-static int check_commands(const struct persist_taken *taken, const char *network, struct error *why)
+static int check_commands(const struct persist_taken *taken, struct persist_plan plan, const char *network,
+                          struct error *why)
 {
-    struct persist_plan plan = *taken->plan;
     char where[128];
 
     if (!*taken->command)
         return 0;
-    if (plan.dhcp) /* the routes are a server's */
+    if (taken->plan->dhcp) /* the routes are a server's */
         plan.route_count = 0;
     snprintf(where, sizeof(where), "its stanzas, where '%s' may set it, and would give it to the port",
              taken->command);
@@ -241,9 +268,12 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     persist_end_text(taken.inet6);
     persist_end_text(taken.network);
     *why = taken.why;
-    if (why->text[0] || check_commands(&taken, network, why) < 0)
+    __attribute__((cleanup(persist_plan_free))) struct persist_plan left;
+    if (leave_to_dhcp(&taken, network, &left) < 0)
+        return error_set(why, "%s", strerror(ENOMEM));
+    if (why->text[0] || check_commands(&taken, left, network, why) < 0)
         return -1;
-    persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), plan, options,
+    persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), &left, options,
                            inet6);
     return 0;
 }

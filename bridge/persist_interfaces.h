@@ -19,6 +19,7 @@ struct persist_taken {
     FILE *options;               /* lines for the bridge's stanza */
     FILE *inet6;                 /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
     FILE *network;               /* what they say of addresses and routes, for persist_check_text() */
+    bool dhcp;                   /* a stanza asks for an IPv4 address by DHCP */
     char command[64];            /* a command that remains, and may set addresses; "": none */
     struct error why;            /* its text is not "": what cannot be taken */
 };

@@ -201,7 +201,8 @@ void persist_note_routes(struct persist_taken *taken, const char *value)
 {
     for (size_t i = 0; i < taken->plan->route_count && i < SEEN_MAX; i++) {
         const struct persist_route *route = &taken->plan->routes[i];
-        const char *mark = *route->via ? route->via : route->to;
+        const bool is_default = strcmp(route->to, "default") == 0 && *route->via;
+        const char *mark = is_default ? route->via : route->to;
         char text[CIDR_TEXT];
         snprintf(text, sizeof(text), "%.*s", (int)strcspn(mark, "/"), mark);
         if (strcasestr(value, text))

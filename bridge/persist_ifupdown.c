@@ -205,6 +205,25 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
+static bool has_bit(uint64_t bits, size_t i)
+{
+    return i >= 64 || bits >> i & 1;
+}
+
+/* Whether DHCP gave the NIC the plan's address, although it has no lifetime: udhcpc sets none, and a server
+ * may lease it for ever. */
+static bool is_leased(const struct persist_taken *taken, size_t i)
+{
+    const struct persist_plan *plan = taken->plan;
+
+    return taken->dhcp && !plan->dhcp && plan->addresses[i].family == AF_INET && !has_bit(taken->seen, i);
+}
+
+static bool is_servers_route(const struct persist_taken *taken, size_t i)
+{
+    return taken->dhcp && taken->plan->routes[i].family == AF_INET && !has_bit(taken->routes, i);
+}
+
 /* An address or a route that no stanza has may come from a command that would go on to give it to the port.
  */
 static void refuse_unseen(struct persist_taken *taken, const char *what, const char *value)
@@ -221,14 +240,36 @@ static void check_seen(struct persist_taken *taken)
     const struct persist_plan *plan = taken->plan;
     char cidr[CIDR_TEXT];
 
-    for (size_t i = 0; i < plan->address_count && i < 64; i++) {
+    for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        if (!(taken->seen >> i & 1))
+        if (!has_bit(taken->seen, i) && !is_leased(taken, i))
             refuse_unseen(taken, "the address", cidr);
     }
-    for (size_t i = 0; !plan->dhcp && i < plan->route_count && i < 64; i++) /* a server's otherwise */
-        if (!(taken->routes >> i & 1))
+    for (size_t i = 0; !plan->dhcp && i < plan->route_count; i++)
+        if (!has_bit(taken->routes, i) && !is_servers_route(taken, i))
             refuse_unseen(taken, "a route to", plan->routes[i].to);
+}
+
+/* Copies the plan, without what comes back by DHCP: otherwise a server that is there only now would remain in
+ * force. */
+static int leave_to_dhcp(const struct persist_taken *taken, struct persist_plan *out)
+{
+    const struct persist_plan *all = taken->plan;
+
+    *out = *all;
+    out->dhcp = all->dhcp || taken->dhcp;
+    out->address_count = out->route_count = 0;
+    out->addresses = calloc(all->address_count + 1, sizeof(*out->addresses));
+    out->routes = calloc(all->route_count + 1, sizeof(*out->routes));
+    if (!out->addresses || !out->routes)
+        return -ENOMEM;
+    for (size_t i = 0; i < all->address_count; i++)
+        if (!is_leased(taken, i))
+            out->addresses[out->address_count++] = all->addresses[i];
+    for (size_t i = 0; i < all->route_count; i++)
+        if (!is_servers_route(taken, i))
+            out->routes[out->route_count++] = all->routes[i];
+    return 0;
 }
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
@@ -251,7 +292,10 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     *why = taken.why;
     if (why->text[0])
         return -1;
-    persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), plan, options,
+    __attribute__((cleanup(persist_plan_free))) struct persist_plan left;
+    if (leave_to_dhcp(&taken, &left) < 0)
+        return error_set(why, "%s", strerror(ENOMEM));
+    persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), &left, options,
                            inet6);
     return 0;
 }

@@ -194,6 +194,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     e->where = NIC_STATIC;
     if (strcmp(method, "dhcp") == 0)
         e->where = NIC_DHCP;
+    e->taken->dhcp |= e->where == NIC_DHCP && !inet6;
     if (strcmp(method, "manual") == 0) {
         fputs(line->raw, e->out);
         return;

@@ -19,7 +19,8 @@ struct persist_taken {
     FILE *options;               /* lines for the bridge's stanza */
     FILE *inet6;                 /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
     uint64_t seen;               /* bit I: the plan's address I is in a stanza of the NIC's */
-    uint64_t routes;             /* bit I: and where its route I leads to, or through */
+    uint64_t routes;             /* bit I: and where its route I leads to, or the gateway of a default one */
+    bool dhcp;                   /* a stanza asks for an IPv4 address by DHCP */
     char command[64];            /* a command that remains, and may set addresses; "": none */
     struct error why;            /* its text is not "": what cannot be taken */
 };

@@ -582,6 +582,19 @@ class CarriedOver(PersistCase):
         super().setUp()
         self.only_static()
 
+    def test_ifupdown_by_dhcp_for_ever(self):
+        """A server may lease an address for ever, and udhcpc sets no lifetime: what a server gives is left to it, for it may be a false one."""
+        uplink.ip("route", "add", "198.18.0.0/15", "via", ROUTER4)
+        uplink.ip("route", "add", "203.0.113.0/24", "via", ROUTER4)
+        for more, kept in (("", ()), ("    up ip route add 203.0.113.0/24 via 192.0.2.1\n", ("203.0.113.0/24 via",)),
+                           ("iface eth0 inet static\n    address 192.0.2.11/24\n", ("192.0.2.11/24",))):
+            sandbox.write("/etc/network/interfaces", "auto lo\niface lo inet loopback\nallow-hotplug eth0\niface eth0 inet dhcp\n" + more)
+            text = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print").split("# /etc/network/virt-tap-br0\n")[1]
+            for words in ("iface br0 inet dhcp\n", HOST6, f"default via {ROUTER6}", *kept):
+                self.assertIn(words, text)
+            for words in {HOST4 + "/24", "192.0.2.11/24", "198.18.0.0", "203.0.113.0/24 via"} - set(kept):
+                self.assertNotIn(words, text)
+
     def test_ifupdown(self):
         """A firewall stays with the NIC, name servers go, and so do addresses in any file that is read, to the byte and back."""
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")

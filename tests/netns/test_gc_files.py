@@ -6,11 +6,11 @@ it decides about that user's taps alone."""
 import ctypes
 import os
 import signal
-import stat
 import subprocess
 import time
 
 import bridgehelper
+import fuse
 import netcase
 import sandbox
 from sandbox import OTHER, RUN, USER
@@ -154,20 +154,15 @@ class StateFiles(netcase.NetCase):
                 as_user(f"os.makedirs('{FOLDER}')")
 
     def test_a_file_system_that_never_answers(self):
-        """As a user can mount one, by FUSE."""
-        os.mknod(f"{RUN}/fuse", stat.S_IFCHR | 0o600, os.makedev(10, 229))
-        self.addCleanup(os.unlink, f"{RUN}/fuse")
-        try:
-            fd = os.open(f"{RUN}/fuse", os.O_RDWR)
-        except OSError as error:
-            self.skipTest(f"no FUSE here: {error}")
-        options = f"fd={fd},rootmode=40000,user_id={USER},group_id={USER}".encode()
-        self.assertEqual(LIBC.mount(b"x", FOLDER.encode(), b"fuse", 0, options), 0, os.strerror(ctypes.get_errno()))
-        try:
-            self.keeps(within=6)
-        finally:
-            os.close(fd)  # ends all that wait
-            sandbox.run("umount", "-l", FOLDER)
+        """As a user can mount one, by FUSE: without a server, or with one that takes a request and never answers, so that who waits cannot be killed."""
+        for takes in (False, True):
+            with self.subTest(takes=takes):
+                try:
+                    with fuse.hanging(FOLDER, USER, takes):
+                        self.keeps(within=6)
+                except OSError as error:
+                    self.skipTest(f"no FUSE here: {error}")
+                self.create("vtap-honest", f"--domain={UUID}", uid=OTHER)
 
     def test_a_user_who_stops_what_looks(self):
         """The child that looks is the user's process, who may stop and kill it, but not look into it."""

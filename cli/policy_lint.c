@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "policy_lint.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "config.h"
 #include "policy/decide.h"
@@ -17,6 +18,8 @@ enum policy_dialect lint_dialect(const char *path)
         return POLICY_QEMU;
     return POLICY_STRICT;
 }
+
+enum { LIMIT_MS = 10 * 1000 };
 
 /* The reason without the position at its start, which has already been printed. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
@@ -51,7 +54,7 @@ static int read_all(struct lint *lint, struct policy_files *files, struct policy
     struct error why = {0};
 
     while (policy_files_read(files, out, lint->path, &why) < 0) {
-        if (!report_failure(lint, files, out, why.text))
+        if (!report_failure(lint, files, out, why.text) || clock_ms() > lint->end)
             return -1;
         policy_free(out);
     }
@@ -106,6 +109,7 @@ void lint_policy(struct lint *lint)
     struct policy policy = {.rules = NULL}, for_all = {.rules = NULL};
     struct error why = {0};
 
+    lint->end = clock_ms() + LIMIT_MS;
     policy_files_begin(&files, lint->dialect);
     if (read_all(lint, &files, &policy) == 0) {
         lint->rules = policy.rule_count;

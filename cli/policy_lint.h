@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct names;
 struct policy_files;
@@ -23,6 +24,7 @@ struct lint {
     bool draft;               /* not the file in force: being writable by others is only a warning */
     size_t errors, warnings;  /* so far */
     size_t rules, files_read; /* in total */
+    int64_t end;              /* when to stop looking, by clock_ms(): a draft may be made to take hours */
 };
 
 /* The dialect of the file with that absolute path, by its name. */

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors
  *
  * Rules that parse, but have no effect for anybody, or only for some. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "base/vlans.h"
@@ -342,13 +343,20 @@ void lint_rules(struct lint *lint, const struct policy *policy, const struct pol
     }
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        reaches[i] = reach_of(lint, policy, rule);
+        reaches[i].nobody = true;
+        if (clock_ms() < lint->end)
+            reaches[i] = reach_of(lint, policy, rule);
         if (next < for_all->rule_count && same_place(for_all, &for_all->rules[next], policy, rule)) {
             reaches[i].for_all = true;
             next++;
         }
     }
-    for (size_t i = 0; i < policy->rule_count; i++)
-        check_rule(lint, policy, reaches, i);
+    size_t done = 0;
+    while (done < policy->rule_count && clock_ms() < lint->end)
+        check_rule(lint, policy, reaches, done++);
+    if (done < policy->rule_count)
+        warn_rule(
+            lint, policy, &policy->rules[done],
+            "checked no further: rules that can never match, or overlap with others, are not listed from here on");
     free(reaches);
 }

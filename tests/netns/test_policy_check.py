@@ -388,6 +388,14 @@ class Check(VerbCase):
         sandbox.write(DRAFT, f"include {secret}\n")  # one of root's own, who may read it
         self.finds((f"{secret}:1", "error", "root:secret"), words=[DRAFT])
 
+    def test_draft_that_would_take_hours(self):
+        """Of the largest size: rules that are compared with each other, names that are all looked up, lines that are all wrong."""
+        for text in ("allow br0\n" * 400000, "".join(f"allow br0 user=u{n}\n" for n in range(150000)),
+                     "allow br0 user=root\n" * 100000 + "x y z\n" * 300000):
+            sandbox.write(DRAFT, text, uid=USER)
+            code, lines = self.policy("check", DRAFT)
+            self.assertTrue("checked no further" in lines[-2] or code == 1, lines[-2:])
+
     def test_draft_of_a_bridge_conf(self):
         sandbox.write("/run/vt/bridge.conf", "allow br0 x\n")
         self.addCleanup(os.unlink, "/run/vt/bridge.conf")

@@ -6,7 +6,6 @@
 #include "net/addresses.h"
 #include "net/links.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +18,7 @@ struct search {
     const struct guest_sight *sight;
     const struct link *tap, *bridge; /* bridge NULL: it is on none */
     struct guest_addresses *out;
+    struct guest_macs macs;
 };
 
 const char *guest_source_word(unsigned int source)
@@ -278,7 +278,7 @@ static int find_leases(struct search *s)
 
     for (size_t i = 0; i < s->sight->leases.count && s->out->count < LEASED_MAX && !err; i++) {
         const struct lease *lease = &s->sight->leases.list[i];
-        if (is_good_lease(s, lease))
+        if (guest_macs_may_have(&s->macs, lease->mac) && is_good_lease(s, lease))
             err = add_at_mac(s, &lease->address, lease->mac, NULL, GUEST_LEASE);
     }
     return err;
@@ -357,6 +357,7 @@ static int compare(const void *one, const void *other)
 int guest_find(const struct guest_sight *sight, const struct link *tap, struct guest_addresses *out)
 {
     struct search s = {.sight = sight, .tap = tap, .out = out};
+    guest_macs_read(&s.macs, sight, tap);
     int err = 0;
 
     *out = (struct guest_addresses){NULL, 0};

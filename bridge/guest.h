@@ -92,6 +92,21 @@ const char *guest_sight_problem(int err);
 /* Says, on standard error, which leases were too many to be looked at, if any. */
 void guest_sight_report(const struct guest_sight *sight, const char *verb);
 
+enum { GUEST_MACS_MAX = 8 };
+
+/* MACs by which the guest behind a tap may be known: those at its port, those that it claims, and libvirt's.
+ */
+struct guest_macs {
+    uint8_t list[GUEST_MACS_MAX][6];
+    size_t count; /* of all, which may be more than are listed */
+};
+
+void guest_macs_read(struct guest_macs *out, const struct guest_sight *sight, const struct link *tap);
+
+/* Whether a MAC is one of them, or there are more than are listed: so that tens of thousands of leases, which
+ * a guest can take under as many MACs, are not looked at for each tap. */
+bool guest_macs_may_have(const struct guest_macs *macs, const uint8_t mac[6]);
+
 struct guest_address {
     struct cidr address;
     bool has_mac;

@@ -160,3 +160,33 @@ const char *guest_sight_problem(int err)
     return "the bridges of this host have more than 65536 MACs, as a guest without mac=lock can make them have; lock "
            "such guests by the policy, and empty the table: ip link set dev BRIDGE type bridge fdb_flush";
 }
+
+static void add_mac(struct guest_macs *macs, const uint8_t mac[6])
+{
+    if (macs->count < GUEST_MACS_MAX)
+        memcpy(macs->list[macs->count], mac, 6);
+    macs->count++;
+}
+
+void guest_macs_read(struct guest_macs *out, const struct guest_sight *sight, const struct link *tap)
+{
+    out->count = 0;
+    for (size_t i = 0; i < sight->fdb.count; i++)
+        if (sight->fdb.list[i].port == tap->ifindex)
+            add_mac(out, sight->fdb.list[i].mac);
+    for (size_t i = 0; i < sight->claim_count; i++)
+        if (sight->claims[i].tap == tap->ifindex && sight->claims[i].is_mac)
+            add_mac(out, sight->claims[i].mac);
+    for (size_t i = 0; i < sight->cards->count; i++)
+        if (strcmp(sight->cards->list[i].tap, tap->name) == 0)
+            add_mac(out, sight->cards->list[i].mac);
+}
+
+bool guest_macs_may_have(const struct guest_macs *macs, const uint8_t mac[6])
+{
+    size_t i = 0;
+
+    while (i < macs->count && i < GUEST_MACS_MAX && memcmp(macs->list[i], mac, 6) != 0)
+        i++;
+    return i < macs->count;
+}

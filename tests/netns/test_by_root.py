@@ -67,6 +67,31 @@ class Flood(RootCase):
         self.virt_tap("list")
         answer.close()
 
+    def test_leases(self):
+        """And takes as many leases: they are not looked at again for each tap of the host."""
+        answer = self.grant()
+        for number in range(60000):
+            os.write(answer.fds[0], b"\0" * 10 + b"\x33\x33\0\0\0\x01" + struct.pack("!HI", 0x5254, number) + b"\x88\xb5" + b"\0" * 46)
+        os.makedirs("/var/lib/misc", exist_ok=True)
+        sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib/misc")
+        self.addCleanup(sandbox.run, "umount", "/var/lib/misc")
+        leases = (f"0 52:54:{n >> 24:02x}:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x} 10.9.{n >> 8}.{n & 255} * *\n" for n in range(60000))
+        sandbox.write("/var/lib/misc/dnsmasq.leases", "".join(leases))
+        sandbox.write(POLICY, "allow br0 quota=1023\n")
+
+        def seconds():
+            begun = time.monotonic()
+            self.assertIn("10.9.0.1", self.virt_tap("list", "-v"))
+            return time.monotonic() - begun
+        alone = seconds()
+        names = [f"vtap-m{number}" for number in range(300)]
+        for name in names:
+            self.create(name)
+        self.assertLess(seconds(), 4 * alone + 2)
+        for name in names:
+            self.delete(f"--name={name}")
+        answer.close()
+
 
 class Churn(RootCase):
     """A user makes and deletes taps all the time."""

@@ -58,21 +58,30 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     return rtnl_talk(nl, msg);
 }
 
-static int count_filter(void *arg, struct nlmsghdr *answer)
+struct reading {
+    const struct bpf *program;
+    unsigned int filters, same; /* attached; and of these, those that have that program, or drop all */
+};
+
+static int take_filter(void *arg, struct nlmsghdr *answer)
 {
+    struct reading *r = arg;
     const struct tcmsg *header = nlmsg_data(answer);
+    const struct nlattr *options = message_attr(answer, sizeof(*header), TCA_OPTIONS);
+    const struct nlattr *code = options ? nla_find(nla_data(options), nla_len(options), TCA_BPF_OPS) : NULL;
+    const struct sock_filter *sent = drop_all;
+    size_t count = 1;
 
-    *(unsigned int *)arg += header->tcm_handle != 0; /* 0 announces the filters of one preference */
+    if (!header->tcm_handle) /* announces the filters of one preference */
+        return 0;
+    if (TC_H_MAJ(header->tcm_info) >> 16 == PORTFILTER_PASS) {
+        sent = r->program->code;
+        count = r->program->count;
+    }
+    r->filters++;
+    if (code && (size_t)nla_len(code) == count * sizeof(*sent))
+        r->same += memcmp(nla_data(code), sent, count * sizeof(*sent)) == 0;
     return 0;
-}
-
-int portfilter_count(struct rtnl *nl, int ifindex, uint32_t direction, unsigned int *count)
-{
-    const struct tcmsg filters = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction)};
-
-    *count = 0;
-    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), count_filter,
-                    count);
 }
 
 /* Returns 0 if err is 0; otherwise -1 and why, which may be that the kernel lacks that module. */
@@ -121,12 +130,15 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
     int err = add_filter(nl, ifindex, PORTFILTER_PASS, program.code, program.count);
     if (!err)
         err = add_filter(nl, ifindex, PORTFILTER_DROP, drop_all, 1);
-    unsigned int filters = 0;
+    const struct tcmsg filters = {.tcm_ifindex = ifindex,
+                                  .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
+    struct reading found = {.program = &program};
     if (!err)
-        err = portfilter_count(nl, ifindex, TC_H_MIN_INGRESS, &filters);
+        err = rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), take_filter,
+                       &found);
     if (end_step(nl, err, "cls_bpf", "NET_CLS_BPF", why) < 0)
         return -1;
-    if (filters != 2) /* those two are as the kernel has acknowledged them */
+    if (found.filters != 2 || found.same != 2)
         return error_set(why,
                          "the port has other filters, too; `tc filter show dev IFNAME ingress` shows them");
     return 0;

@@ -7,8 +7,6 @@
  * goes with the tap, and is lost when the tap is moved to another network namespace. */
 #pragma once
 
-#include <stdint.h>
-
 struct binding;
 struct bpf;
 struct error;
@@ -23,16 +21,14 @@ enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
         BPF_RET | BPF_K, 0, 0, TC_ACT_SHOT                                                                   \
     }
 
-/* Attaches the filter, and checks that there is no other. One that is attached already is replaced at once:
- * no frame passes in between. If the binding names this host in egress= without its addresses, those are
- * read, too. CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why
- * not, for a message that says what was to be done: ": %s". The tap must not be used then. */
+/* Attaches the filter, reads it back, and checks that there is no other. One that is attached already is
+ * replaced at once: no frame passes in between. If the binding names this host in egress= without its
+ * addresses, those are read, too. CAP_NET_ADMIN must be effective now, and have been when nl was opened.
+ * Returns 0, or -1 and why not, for a message that says what was to be done: ": %s". The tap must not be used
+ * then. */
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
 /* Makes the pass program, with this host's addresses as they are now. Returns 0; -E2BIG: it is longer than
  * the kernel takes; -EOVERFLOW: the host has more than EGRESS_HOST_MAX; or another -errno, with the kernel's
  * message in nl->reason. */
 int portfilter_make(struct rtnl *nl, const struct binding *binding, struct bpf *out);
-
-/* Counts the filters of a direction, TC_H_MIN_INGRESS or TC_H_MIN_EGRESS. Returns 0 or -errno, likewise. */
-int portfilter_count(struct rtnl *nl, int ifindex, uint32_t direction, unsigned int *count);

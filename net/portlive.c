@@ -64,12 +64,18 @@ static int see_filter(void *arg, struct nlmsghdr *answer)
     return 0;
 }
 
+static int see_filters(struct rtnl *nl, int ifindex, uint32_t direction, struct judges *judges)
+{
+    const struct tcmsg filters = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction)};
+
+    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), see_filter,
+                    judges);
+}
+
 int portlive_find_judge(struct rtnl *nl, int ifindex, enum portlive_judge *out)
 {
     const struct tcmsg qdisc = {
         .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
-    const struct tcmsg filters = {.tcm_ifindex = ifindex,
-                                  .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
     struct judges judges = {.ours = 0};
 
     *out = PORTLIVE_NONE;
@@ -81,8 +87,7 @@ int portlive_find_judge(struct rtnl *nl, int ifindex, enum portlive_judge *out)
         return 0;
     }
     if (!err)
-        err = rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), see_filter,
-                       &judges);
+        err = see_filters(nl, ifindex, TC_H_MIN_INGRESS, &judges);
     if (!err && judges.others && !judges.ours)
         *out = PORTLIVE_FILTERS;
     return err;
@@ -92,16 +97,16 @@ int portlive_drop_filter(struct rtnl *nl, int ifindex)
 {
     const struct tcmsg qdisc = {
         .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
-    unsigned int ingress = 0, egress = 0;
+    struct judges left = {.ours = 0};
     int err = drop_preference(nl, ifindex, PORTFILTER_DROP);
 
     if (!err)
         err = drop_preference(nl, ifindex, PORTFILTER_PASS);
     if (!err)
-        err = portfilter_count(nl, ifindex, TC_H_MIN_INGRESS, &ingress);
+        err = see_filters(nl, ifindex, TC_H_MIN_INGRESS, &left);
     if (!err)
-        err = portfilter_count(nl, ifindex, TC_H_MIN_EGRESS, &egress);
-    if (err || ingress || egress)
+        err = see_filters(nl, ifindex, TC_H_MIN_EGRESS, &left);
+    if (err || left.ours || left.others)
         return err;
     return rtnl_talk(nl, rtnl_message(RTM_DELQDISC, 0, &qdisc, sizeof(qdisc)));
 }

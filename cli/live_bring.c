@@ -281,7 +281,8 @@ static int verify(const struct bringing *b, unsigned int *differs)
 
 int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why)
 {
-    const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
+    const struct bringing b = {
+        .nl = nl, .tap = tap, .binding = protect_binding(&tap->decision, &tap->bridge, tap->mac), .why = why};
 
     if (live_claims_check(nl, tap, why) < 0)
         return name_tap(&b);
@@ -292,7 +293,8 @@ int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs
 
 int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, struct error *why)
 {
-    const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
+    const struct bringing b = {
+        .nl = nl, .tap = tap, .binding = protect_binding(&tap->decision, &tap->bridge, tap->mac), .why = why};
     const unsigned int of_port = *differs & ~(unsigned int)(LIVE_PLACE | LIVE_CLAIMS);
 
     if (live_claims_add(nl, tap, why) < 0)

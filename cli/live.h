@@ -71,9 +71,6 @@ enum {
     LIVE_CLAIMS = 1 << 8, /* of its addresses, and its slots in quotas */
 };
 
-/* Returns what the guest of an allowed tap is to be bound to; points into it. */
-struct binding live_binding(struct live_tap *tap);
-
 /* Finds out how an allowed tap differs from its decision. Returns 0 or -errno. */
 int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out);
 

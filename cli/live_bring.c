@@ -307,7 +307,8 @@ static int look_for_judge(const struct bringing *b, unsigned int differs)
 
 int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why)
 {
-    const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
+    const struct bringing b = {
+        .nl = nl, .tap = tap, .binding = protect_binding(&tap->decision, &tap->bridge, tap->mac), .why = why};
 
     if (look_for_judge(&b, differs) < 0)
         return -1;
@@ -320,7 +321,8 @@ int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs
 
 int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, struct error *why)
 {
-    const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
+    const struct bringing b = {
+        .nl = nl, .tap = tap, .binding = protect_binding(&tap->decision, &tap->bridge, tap->mac), .why = why};
     const unsigned int of_port = *differs & ~(unsigned int)(LIVE_PLACE | LIVE_CLAIMS);
 
     if (look_for_judge(&b, *differs) < 0)

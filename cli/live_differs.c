@@ -80,18 +80,10 @@ static bool has_its_vlans(const struct live_tap *tap)
     return !tap->odd_vlans && memcmp(&tap->vlans, &wanted, sizeof(wanted)) == 0;
 }
 
-struct binding live_binding(struct live_tap *tap)
-{
-    struct binding binding = protect_binding(&tap->decision, tap->mac);
-
-    binding.vlan_protocol = tap->bridge.bridge.vlan_protocol;
-    return binding;
-}
-
 int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out)
 {
     const bool locks = tap->decision.protection.mac_lock;
-    const struct binding binding = live_binding(tap);
+    const struct binding binding = protect_binding(&tap->decision, &tap->bridge, tap->mac);
     struct portfilter_state filter;
     const int err = portfilter_read(nl, tap->link.ifindex, &binding, &filter);
 

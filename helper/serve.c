@@ -101,7 +101,7 @@ static int serve_tap(const struct request *request, struct rtnl *nl, struct erro
         return -1;
     if (prepare(request, &decision, nl, &bridge, why) < 0)
         return -1;
-    const struct binding binding = protect_binding(&decision, request->mac);
+    const struct binding binding = protect_binding(&decision, &bridge, request->mac);
     struct grant tap = {.request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
     /* The capability is never effective when a refusal is printed. */
     if (privilege_raise(why) < 0 || privilege_lower(grant_tap(nl, &tap, why), why) < 0)

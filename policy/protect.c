@@ -90,13 +90,14 @@ static int raise_bridge_groups(const struct protecting *p)
     return 0;
 }
 
-struct binding protect_binding(struct decision *terms, const uint8_t mac[6])
+struct binding protect_binding(struct decision *terms, const struct link *bridge, const uint8_t mac[6])
 {
     struct binding binding = {.ip_lock = terms->protection.ip_lock,
                               .serve = terms->protection.serve,
                               .addresses = terms->addresses.list,
                               .address_count = terms->addresses.count,
                               .vlans = terms->vlans,
+                              .vlan_protocol = bridge->bridge.vlan_protocol,
                               .egress = terms->egress.list,
                               .egress_count = terms->egress.count};
 
@@ -213,11 +214,9 @@ static int lock_mac(const struct protecting *p)
 /* Binds what the guest sends. The bridge's own lock stays: it keeps others from taking the guest's MAC. */
 static int filter_port(const struct protecting *p)
 {
-    struct binding binding = *p->what->binding;
     struct error cause = {0};
 
-    binding.vlan_protocol = p->what->bridge->bridge.vlan_protocol;
-    if (portfilter_attach(p->nl, p->ifindex, &binding, &cause) == 0)
+    if (portfilter_attach(p->nl, p->ifindex, p->what->binding, &cause) == 0)
         return 0;
     return error_set(p->why,
                      "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",

@@ -23,9 +23,8 @@ struct port_grant {
     bool takes_learned; /* the guest may have been learned at another port, from which it then comes */
 };
 
-/* Returns what a guest with that MAC is bound to; points into the decision. The tags' protocol is left out:
- * it is the bridge's, and protect_port() adds it. */
-struct binding protect_binding(struct decision *terms, const uint8_t mac[6]);
+/* Returns what a guest with that MAC is bound to on that bridge; points into the decision. */
+struct binding protect_binding(struct decision *terms, const struct link *bridge, const uint8_t mac[6]);
 
 /* Returns the port options that provide the protection. */
 struct port_options protect_options(const struct protection *wanted);

@@ -143,7 +143,8 @@ static int protect(struct error *why)
     struct rtnl nl = {.buffer = NULL};
 
     vlans_parse(&terms.vlans, vlan_list, NULL);
-    const struct binding binding = protect_binding(&terms, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
+    const struct binding binding =
+        protect_binding(&terms, &bridge, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
     const struct port_grant what = {.bridge = &bridge, .terms = &terms, .binding = &binding};
 
     addresses = 0;

@@ -171,7 +171,7 @@ int profile_read(const char *nic, struct profile *profile, struct error *why)
 static int refuse_profile(const struct profile *profile, const struct persist_plan *plan, struct error *why)
 {
     _cleanup_free_ char *users = NULL, *answer = NULL;
-    char type[32];
+    char type[32], ours[64];
 
     keyfile_value(profile->text, "connection", "type", type, sizeof(type));
     if (!text_has_word("ethernet bond team vlan", type))
@@ -191,7 +191,8 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
             plan->uplink, plan->bridge, plan->bridge);
     if (profile_has(profile, "connection", "master") || profile_has(profile, "connection", "controller"))
         return error_set(why, "the profile of '%s' makes it a port already", plan->uplink);
-    process_query(&users, "grep", "-rlsF", NOT_HIDDEN, profile->uuid, FOLDERS);
+    snprintf(ours, sizeof(ours), "--exclude=virt-tap-%s-uplink.nmconnection", plan->bridge); /* notes it */
+    process_query(&users, "grep", "-rlsF", NOT_HIDDEN, ours, profile->uuid, FOLDERS);
     char *rest = users;
     for (const char *file; (file = strsep(&rest, "\n"));)
         if (*file && strcmp(file, profile->file) != 0)

@@ -16,20 +16,23 @@ static char *edit(const char *text, const char *uplink, bool *changed, bool *ref
 {
     struct persist_plan plan = {.bridge = "br0"};
     struct persist_taken taken = {.plan = &plan};
-    char *result = NULL, *options = NULL, *inet6 = NULL;
-    size_t size, options_size, inet6_size;
+    char *result = NULL, *options = NULL, *inet6 = NULL, *network = NULL;
+    size_t size, options_size, inet6_size, network_size;
     FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r"), *out = open_memstream(&result, &size);
 
     strcpy(plan.uplink, uplink);
     taken.options = open_memstream(&options, &options_size);
     taken.inet6 = open_memstream(&inet6, &inet6_size);
-    hold(in && out && taken.options && taken.inet6);
+    taken.network = open_memstream(&network, &network_size);
+    hold(in && out && taken.options && taken.inet6 && taken.network);
     *changed = persist_edit_interfaces(in, out, &taken);
     *refused = taken.why.text[0] != '\0';
     fclose(in);
     hold(fclose(out) == 0 && fclose(taken.options) == 0 && fclose(taken.inet6) == 0);
+    hold(fclose(taken.network) == 0);
     free(options);
     free(inet6);
+    free(network);
     return result;
 }
 

@@ -102,6 +102,7 @@ class CarriedOver(Case):
         before = tree(), {words: uplink.ip(*words).replace("eth0", "br0") for words in (("route",), ("route", "show", "table", "77"), ("rule",))}
         self.assertIn("metric 100", before[1][("route",)])
         self.persist()
+        self.persist()
         bridge, port = self.texts()
         self.assert_lines(bridge, ("dns=192.0.2.53;", "dns-search=example.org;", "route1_options=src=192.0.2.11,table=77", "ip6-privacy=2", "browser-only=true",
                                    "mac-address=52:54:00:AA:00:01", "stp=false", "type=bridge", "interface-name=br0"))

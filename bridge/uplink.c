@@ -55,17 +55,18 @@ static void report_setting(void *data, const struct sysctl *setting)
         report(reporting->all, entry);
 }
 
-static bool names_interface(const char *line, const char *name)
+/* Returns where the line names the interface, at that place or behind it; NULL: nowhere. */
+static const char *find_name(const char *line, const char *at, const char *name)
 {
     const size_t length = strlen(name);
 
-    for (const char *found = line; (found = strstr(found, name)) != NULL; found++) {
+    for (const char *found = at; (found = strstr(found, name)) != NULL; found++) {
         const char before = (char)(found == line ? ' ' : found[-1]), after = found[length];
         if (!isalnum((unsigned char)before) && !strchr("_-.", before) && !isalnum((unsigned char)after) &&
             !(after && strchr("_-.", after)))
-            return true;
+            return found;
     }
-    return false;
+    return NULL;
 }
 
 /* "eth*" and "eth+": a word with such an ending that the name begins with. */
@@ -84,7 +85,7 @@ static bool matches_pattern(const char *line, const char *name)
 bool uplink_in_rule(const char *line, const char *name)
 {
     line += strspn(line, " \t\n\v\f\r");
-    return *line != '#' && (names_interface(line, name) || matches_pattern(line, name));
+    return *line != '#' && (find_name(line, line, name) || matches_pattern(line, name));
 }
 
 bool uplink_in_patterns(const char *patterns, const char *name)
@@ -98,38 +99,82 @@ bool uplink_in_patterns(const char *patterns, const char *name)
     return false;
 }
 
-/* NetworkManager's own tables, which it makes for the bridge as it has for the NIC, are passed over
- * (nm-firewall-utils.c, _fw_nft_set_shared_construct). */
-static void report_lines(struct dependents *all, const char *what, char *text, const char *name)
+/* Whether a line begins a chain of nft's, or a table of iptables-save's, within which rules are compared. */
+static bool begins_block(const char *line)
 {
-    char *rest = NULL;
+    return *line == '*' || (*line && line[strlen(line) - 1] == '{');
+}
+
+/* Whether the same rule is there for the bridge, in the same chain: the lines of that block come first. */
+static bool has_same(char *const *block, const char *rule, const char *name, const char *bridge)
+{
+    char wanted[1024] = "";
+    const char *at = rule;
+
+    for (const char *found; (found = find_name(rule, at, name)); at = found + strlen(name)) {
+        const size_t used = strlen(wanted);
+        snprintf(wanted + used, sizeof(wanted) - used, "%.*s%s", (int)(found - at), at, bridge);
+    }
+    const size_t used = strlen(wanted);
+    if (at == rule || used + strlen(at) >= sizeof(wanted))
+        return false;
+    strcpy(wanted + used, at);
+    for (; *block && !begins_block(*block); block++)
+        if (strcmp(*block, wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Returns the lines of a text, which is cut into them; ends with NULL. NULL: no memory. */
+static char **lines_of(char *text)
+{
+    size_t count = 2;
+
+    for (const char *at = text; *at; at++)
+        count += *at == '\n';
+    char **lines = calloc(count, sizeof(*lines)), *rest = text;
+    for (size_t i = 0; lines && rest; i++)
+        lines[i] = strsep(&rest, "\n");
+    return lines;
+}
+
+/* NetworkManager's own tables, which it makes for the bridge as it has for the NIC, are passed over
+ * (nm-firewall-utils.c, _fw_nft_set_shared_construct), and so are rules that are there for the bridge, too.
+ */
+static int report_lines(struct dependents *all, const char *what, char *text, const char *name,
+                        const char *bridge)
+{
+    _cleanup_free_ char **lines = lines_of(text);
+    char **block = lines;
     bool managers = false;
 
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char **line = lines; line && *line; line++) {
         char entry[160];
-        if (strncmp(line, "table ", strlen("table ")) == 0)
-            managers = strstr(line, " nm-shared-");
-        if (managers || !uplink_in_rule(line, name))
+        if (begins_block(*line))
+            block = line + 1;
+        if (strncmp(*line, "table ", strlen("table ")) == 0)
+            managers = strstr(*line, " nm-shared-");
+        if (managers || !uplink_in_rule(*line, name) || has_same(block, *line, name, bridge))
             continue;
-        line += strspn(line, " \t\v\f\r");
-        snprintf(entry, sizeof(entry), "%s: %.100s", what, line);
+        snprintf(entry, sizeof(entry), "%s: %.100s", what, *line + strspn(*line, " \t\v\f\r"));
         report(all, entry);
     }
+    return lines ? 0 : -ENOMEM;
 }
 
 /* Every rule in the kernel shows up in one of these; a program that is not installed has added none. */
-static int look_at_firewall(struct dependents *all, const char *verb, const char *name)
+static int look_at_firewall(struct dependents *all, const char *verb, const char *name, const char *bridge)
 {
-    static const char *const programs[][4] = {{"nft", "list", "ruleset", NULL},
+    static const char *const programs[][5] = {{"nft", "-s", "list", "ruleset", NULL}, /* without counters */
                                               {"iptables-legacy-save", NULL},
                                               {"ip6tables-legacy-save", NULL},
                                               {"ebtables-legacy-save", NULL}};
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
         _cleanup_free_ char *output = NULL;
-        const int status = process_capture(programs[i], false, PROCESS_QUERY_MS, &output);
-        if (status == 0)
-            report_lines(all, programs[i][0], output, name);
+        int status = process_capture(programs[i], false, PROCESS_QUERY_MS, &output);
+        if (status == 0 && output)
+            status = report_lines(all, programs[i][0], output, name, bridge);
         if (status == -ETIMEDOUT)
             return complain(
                 1, verb,
@@ -229,7 +274,7 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
     look_at_filters(&all, &view->nl, uplink);
     struct reporting reporting = {&all, uplink->name};
     sysctl_differing(uplink->name, report_setting, &reporting);
-    if (look_at_firewall(&all, verb, uplink->name) != 0)
+    if (look_at_firewall(&all, verb, uplink->name, create->name) != 0)
         return 1;
     return refuse_those(verb, &all, uplink->name, create->name);
 }
@@ -239,7 +284,7 @@ int uplink_refuse_at_boot(const struct view *view, const char *verb, const char 
     struct dependents all = {.count = 0};
 
     look_at_links(&all, &view->links, links_by_name(&view->links, uplink));
-    if (look_at_firewall(&all, verb, uplink) != 0)
+    if (look_at_firewall(&all, verb, uplink, bridge) != 0)
         return 1;
     return refuse_those(verb, &all, uplink, bridge);
 }

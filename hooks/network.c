@@ -21,7 +21,6 @@
 #include "xml/document.h"
 #include "xml/name.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

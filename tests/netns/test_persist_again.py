@@ -143,6 +143,14 @@ class Again(Case):
             self.assertIn("these name 'eth0' and would stop matching: nft: iifname \"eth0\" tcp dport 22 accept; make them name 'br0', or give "
                           "--ignore-dependents", said)
         self.assertIn("these name 'eth0'", self.persist("--apply", "--print", status=1))
+        sandbox.run("nft", "add rule inet mine input iifname br0 tcp dport 23 accept")  # another
+        self.persist("--apply", "--print", status=1)
+        sandbox.run("nft", "insert rule inet mine input iifname br0 tcp dport 22 accept")  # the same of the bridge
+        self.persist("--apply", "--print")
+        sandbox.run("nft", "add rule inet mine input iifname eth0 tcp dport 24 accept")
+        said = self.persist("--apply", "--print", status=1)
+        self.assertEqual(("dport 22" in said, "dport 24" in said), (False, True), said)
+        sandbox.run("sh", "-c", "nft flush chain inet mine input; nft add rule inet mine input iifname eth0 tcp dport 22 accept")
         self.assertEqual(self.persist("--apply", "--print", "--ignore-dependents"), self.persist("--print"))
         self.assertEqual(self.tree(), before)
         self.persist("--ignore-dependents")

@@ -85,6 +85,8 @@ class Advice(UplinkCase):
         self.set_up(ALICE, "--dry-run", says="to do   bridge br0")
         sandbox.run("firewall-cmd", "--zone=public", "--change-interface=eth0")
         self.refused(ALICE, "--yes", says=("cannot  bridge br0", 'iifname "eth0" goto filter_IN_public'))
+        sandbox.run("firewall-cmd", "--zone=public", "--change-interface=br0")
+        self.set_up(ALICE, "--dry-run", says="to do   bridge br0")
 
 
 class Users(BridgeCase):

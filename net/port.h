@@ -36,8 +36,8 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
 int port_is_on_top(struct rtnl *nl, int bridge, const uint8_t mac[6]);
 
 /* Adds a permanent, sticky FDB entry for an address at that port: without sticky, a frame with that source on
- * an unlocked port would move it there. Kernels that ignore the flag have no locked ports either. moves: an
- * entry that the FDB has already becomes such a one; otherwise -EEXIST. */
+ * an unlocked port would move it there. port_find_address() reads it back. moves: an entry that the FDB has
+ * already becomes such a one; otherwise -EEXIST. */
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves);
 
 /* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them: only frames

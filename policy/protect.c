@@ -196,6 +196,7 @@ static bool is_learned(const struct protecting *p)
 static int lock_mac(const struct protecting *p)
 {
     const uint8_t *mac = p->what->binding->mac;
+    struct port_address found;
     int err = port_add_address(p->nl, p->ifindex, mac, false);
 
     if (err == -EEXIST && p->what->takes_learned && is_learned(p))
@@ -206,6 +207,10 @@ static int lock_mac(const struct protecting *p)
             "--mac: bridge '%s' already has that MAC at another port, perhaps of a guest that left in the last "
             "minutes; `bridge fdb show br %s` shows it; give the guest another MAC, or wait",
             p->what->bridge->name, quote(p->what->bridge->name).text);
+    if (!err)
+        err = port_find_address(p->nl, p->what->bridge->ifindex, mac, 0, &found);
+    if (!err && !(found.ifindex == p->ifindex && found.static_ && found.sticky))
+        err = -EIO;
     if (err)
         return fail(p, "mac=lock", err);
     return 0;

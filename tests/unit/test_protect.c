@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
-static bool vlan_snooping, knows_groups;
+static bool sticky_ignored, vlan_snooping, knows_groups;
 static bool no_filters, lock_asked;
 static struct binding bound;
 static unsigned int addresses, bridge_groups;
@@ -74,7 +74,7 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
     (void)bridge;
     (void)mac;
     (void)vlan;
-    *out = (struct port_address){.ifindex = 1, .static_ = true};
+    *out = (struct port_address){.ifindex = 1, .static_ = true, .sticky = !sticky_ignored};
     return 0;
 }
 
@@ -250,6 +250,9 @@ static void test_a_kernel_that_does_not(void **state)
     refused("the protection of policy.conf:1");
     ignored = (struct port_options){.flood = false};
     assert_int_equal(addresses, 0);
+    sticky_ignored = true;
+    refused("cannot apply mac=lock of policy.conf:1");
+    sticky_ignored = false;
 }
 
 /* A lock that the guest asked for, under a rule without. */

@@ -10,6 +10,10 @@
 
 #define NAT_MARK " --nat=" /* in the first line of the first file that is written for such a bridge */
 
+/* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on
+ * loading what its rules for a shared connection are made of: they are loaded before. */
+#define NAT_MODULES "nft_chain_nat", "nft_masq", "nft_ct", "nft_reject_ipv4"
+
 /* Returns who can make a NAT bridge, of that name ("auto": whoever manages this host), or NULL after
  * reporting why nobody can. */
 const struct persist_format *nat_format(const char *verb, const char *name);

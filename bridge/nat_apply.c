@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
+enum { WAIT_MS = 30000, STEP_MS = 100, LOOKS = 10, LOOKS_MAX = 70, CLEAN_MS = 3000, SEEN_MS = 500 };
 
 /* Whether some server of DHCP listens: a line `SLOT: ADDRESS:PORT REMOTE-ADDRESS...` has port 67. Users may
  * have any number of sockets before that one. */
@@ -64,10 +64,37 @@ static bool networkd_masquerades(const struct cidr *address)
     return rules && strstr(rules, text);
 }
 
+static bool by_networkmanager(const struct persist_plan *plan)
+{
+    return strcmp(plan->format->name, "networkmanager") == 0;
+}
+
+static bool networkmanager_activated(const char *bridge)
+{
+    _cleanup_free_ char *state = NULL;
+
+    return process_query(&state, "nmcli", "-g", "GENERAL.STATE", "device", "show", bridge) == 0 && state &&
+           strncmp(state, "100", 3) == 0;
+}
+
+/* Whether NetworkManager masquerades for the bridge, by a table of nft, or by rules with its name as comment.
+ * When nft takes more than a second, it goes on without, and logs nothing (nm-firewall-utils.c). */
+static bool networkmanager_masquerades(const char *bridge)
+{
+    _cleanup_free_ char *rules = NULL;
+    char name[sizeof("nm-shared-") + IFNAMSIZ];
+
+    snprintf(name, sizeof(name), "nm-shared-%s", bridge);
+    if (process_query(NULL, "nft", "list", "table", "ip", name) == 0)
+        return true;
+    if (process_query(&rules, "iptables", "-w", "-t", "nat", "-S", "POSTROUTING") != 0)
+        return false;
+    return rules && strstr(rules, name);
+}
+
 /* Bridge, address, DHCP server, masquerading and filter. networkd's DHCP server waits for the first guest. */
 static bool is_ready(const struct persist_plan *plan)
 {
-    _cleanup_free_ char *state = NULL;
     const bool networkd = strcmp(plan->format->name, "networkd") == 0;
     char unit[64];
 
@@ -75,9 +102,8 @@ static bool is_ready(const struct persist_plan *plan)
         return false;
     if (networkd ? !networkd_masquerades(&plan->nat) : !serves_dhcp())
         return false;
-    if (strcmp(plan->format->name, "networkmanager") == 0)
-        return process_query(&state, "nmcli", "-g", "GENERAL.STATE", "device", "show", plan->bridge) == 0 &&
-               state && strncmp(state, "100", 3) == 0;
+    if (by_networkmanager(plan))
+        return networkmanager_activated(plan->bridge) && networkmanager_masquerades(plan->bridge);
     snprintf(unit, sizeof(unit), "virt-tap-nat-%s", plan->bridge);
     return process_query(NULL, "systemctl", "is-active", "--quiet", unit) == 0;
 }
@@ -241,6 +267,7 @@ void nat_stop(const char *bridge)
 static bool await(const char *verb, const struct persist_plan *plan)
 {
     const bool unit = strcmp(plan->format->name, "dnsmasq") == 0;
+    int activated = 0, again = LOOKS;
     char name[64] = "";
 
     if (unit)
@@ -248,12 +275,23 @@ static bool await(const char *verb, const struct persist_plan *plan)
     for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
         if (is_ready(plan))
             return true;
-        if (unit && process_query(NULL, "systemctl", "is-failed", "--quiet", name) == 0)
+        if (by_networkmanager(plan) && networkmanager_activated(plan->bridge) && ++activated == again) {
+            persist_tell(verb, plan); /* it does not try again by itself */
+            again *= 2;
+        }
+        if (activated == LOOKS_MAX ||
+            (unit && process_query(NULL, "systemctl", "is-failed", "--quiet", name) == 0))
             break;
         poll(NULL, 0, STEP_MS);
     }
-    if (strcmp(plan->format->name, "networkmanager") == 0)
+    if (by_networkmanager(plan)) {
+        if (networkmanager_activated(plan->bridge) && !networkmanager_masquerades(plan->bridge))
+            return complain(0, verb,
+                            "NetworkManager has not told the firewall to masquerade for '%s': does `nft list "
+                            "ruleset` take longer than a second, or is `firewall-backend=none` configured?",
+                            plan->bridge);
         strcpy(name, "NetworkManager");
+    }
     complain(1, verb,
              "'%s' has not got its address, DHCP server and masquerading: `journalctl -b -u %s` says why",
              plan->bridge, *name ? name : "systemd-networkd");
@@ -271,6 +309,8 @@ static int tell(const char *verb, const struct persist_plan *plan)
         if (process_query(NULL, "systemctl", "restart", unit) != 0)
             return complain(1, verb, "cannot start '%s': `journalctl -b -u %s` says why", unit, unit);
     }
+    if (by_networkmanager(plan))
+        process_query(NULL, "modprobe", "--quiet", "--all", NAT_MODULES);
     return persist_tell(verb, plan);
 }
 

@@ -268,13 +268,14 @@ static void add_docker(const struct persist_plan *plan, struct persist_files *fi
         }
 }
 
-/* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on
- * loading what its rules for a shared connection are made of. */
+/* For each boot; nat_apply() loads them at once. */
 static void add_modules(const struct persist_plan *plan, struct persist_files *files)
 {
+    static const char *const modules[] = {NAT_MODULES};
     FILE *out = persist_open(files, plan, 0644, "/etc/modules-load.d/virt-tap-%s.conf", plan->bridge);
 
-    fputs("nft_chain_nat\nnft_masq\nnft_ct\nnft_reject_ipv4\n", out);
+    for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
+        fprintf(out, "%s\n", modules[i]);
 }
 
 void nat_write_host(const struct persist_plan *plan, struct persist_files *files)

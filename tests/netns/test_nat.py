@@ -372,6 +372,34 @@ class Shared(NatCase):
         nm.profile("mine", "[connection]\nid=mine\ntype=bridge\ninterface-name=nat0\n")
         self.refused("--nat", says="NetworkManager has a profile for 'nat0' already")
 
+    def slow_firewall(self, times):
+        """So many runs of nft with rules from NetworkManager take longer than the second that it waits for them, and then says nothing."""
+        real, slow = f"{sandbox.RUN}/nft.real", f"{sandbox.RUN}/nft.slow"
+        shutil.copy2("/usr/sbin/nft", real)
+        sandbox.write(f"{sandbox.RUN}/nft.left", "x" * times)
+        sandbox.write(slow, f"""#!/bin/sh
+            if [ "$1" = -f ] && [ -s {sandbox.RUN}/nft.left ] && grep -q NetworkManager /proc/$PPID/comm; then
+              truncate -s -1 {sandbox.RUN}/nft.left; sleep 3
+            fi
+            exec {real} "$@"\n""", mode=0o755)
+        sandbox.run("mount", "--bind", slow, "/usr/sbin/nft")
+        self.addCleanup(sandbox.run, "umount", "-l", "/usr/sbin/nft")
+
+    def test_slow_firewall(self):
+        self.slow_firewall(3)
+        self.persist("--nat", "--apply")
+        self.unreached(self.guest(ipv6=False))
+        self.delete()
+
+    def test_no_firewall(self):
+        before = nathost.tree(), nathost.ruleset(), sandbox.links()
+        self.slow_firewall(99)
+        said = self.persist("--nat", "--apply", status=1)
+        self.assertIn("has not told the firewall to masquerade", said)
+        sandbox.write(f"{sandbox.RUN}/nft.left", "")
+        self.delete()
+        self.assertTrue(await_(lambda: (nathost.tree(), nathost.ruleset(), sandbox.links()) == before), nathost.ruleset())
+
 
 if __name__ == "__main__":
     sandbox.enter()

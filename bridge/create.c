@@ -155,7 +155,29 @@ static const char *difference(const struct view *view, const struct create *crea
     return NULL;
 }
 
-/* Refuses an address for the bridge that another interface has. Moving it from the uplink is no conflict. */
+/* Refuses an address that another interface has, or in whose network it has one: the host would look for all
+ * of that on the bridge. What is the uplink's moves to the bridge. */
+static int judge_address(const char *verb, const struct cidr *wanted, const struct cidr *other,
+                         const char *holder, bool moves)
+{
+    char text[CIDR_TEXT], other_text[CIDR_TEXT];
+    struct cidr host = *other;
+
+    cidr_print(wanted, text);
+    cidr_print(other, other_text);
+    if (other->family == wanted->family && memcmp(other->bytes, wanted->bytes, sizeof(other->bytes)) == 0)
+        return complain(1, verb, "the address %s is there already, on '%s'%s", text, holder,
+                        text_if(moves, ", and moves with it: leave it out"));
+    host.prefix = (uint8_t)(8 * cidr_size(other->family));
+    if (moves || cidr_is_link_local(other) || !cidr_overlap(wanted, &host))
+        return 0;
+    return complain(
+        1, verb,
+        "the network of %s has %s of '%s' in it, and what is reached there would be looked for on "
+        "the bridge: choose another network, such as 10.66.0.1/24",
+        text, other_text, holder);
+}
+
 static int refuse_taken_addresses(const struct view *view, const char *verb, const struct create *create,
                                   const struct messages *all)
 {
@@ -163,17 +185,10 @@ static int refuse_taken_addresses(const struct view *view, const char *verb, con
         for (size_t k = 0; k < all->count; k++) {
             const struct cidr other = address_of(all->list[k]);
             const struct link *holder = links_by_index(&view->links, address_index(all->list[k]));
-            const char *name = "?";
-            char text[CIDR_TEXT];
-            if (other.family != create->spec.addresses[i].family ||
-                memcmp(other.bytes, create->spec.addresses[i].bytes, sizeof(other.bytes)) != 0)
-                continue;
-            if (holder)
-                name = holder->name;
+            const char *name = holder ? holder->name : "?";
             const bool moves = create->uplink && strcmp(name, create->uplink) == 0;
-            cidr_print(&create->spec.addresses[i], text);
-            return complain(1, verb, "the address %s is there already, on '%s'%s", text, name,
-                            text_if(moves, ", and moves with it: leave it out"));
+            if (judge_address(verb, &create->spec.addresses[i], &other, name, moves) != 0)
+                return 1;
         }
     return 0;
 }

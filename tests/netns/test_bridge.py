@@ -13,7 +13,7 @@ import sandbox
 import uplink
 from bridgehelper import await_
 from sandbox import USER
-from uplink import HOST4, ROUTER4, STATE, virt_tap
+from uplink import HOST4, ROUTER4, ROUTER6, STATE, virt_tap
 
 
 class BridgeCase(unittest.TestCase):
@@ -224,6 +224,16 @@ class Refused(BridgeCase):
 
     def test_addresses_that_are_there(self):
         self.create("--address", HOST4 + "/24", says=("there already, on 'eth0'", "moves with it"))
+
+    def test_networks_that_are_there(self):
+        """The host would look for all of that network on the bridge: its gateway, and who types this by ssh."""
+        for address in (ROUTER4 + "/24", ROUTER4 + "/16", ROUTER6 + "/64"):
+            before = uplink.ip("route"), uplink.ip("-6", "route")
+            self.refused("create", "br1", "--address", address, says=("of 'eth0'", "another network"))
+            self.assertEqual((uplink.ip("route"), uplink.ip("-6", "route")), before)
+            self.assertNotIn("br1", sandbox.links())
+        self.done("create", "br1", "--address", "192.0.2.129/28")  # a part without addresses of the host
+        self.done("delete", "br1")
 
     def test_managers(self):
         index = sandbox.ifindex("eth0")

@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 struct address_list;
+struct caller;
 struct decision;
 struct error;
 struct link;
+struct policy;
 
 /* virt-tap policy explain, edit and apply; see struct verb. */
 extern const struct option_entry explain_options[], apply_options[];
@@ -38,6 +40,11 @@ void policy_print_terms(const struct decision *decision, const char *bridge);
 /* Prints which line would allow it, and which file to add it to. effect: more about that, or "". selector:
  * whom the line is for, as USER=NAME; "": everybody. */
 void policy_print_addition(const char *path, const char *effect, const char *bridge, const char *selector);
+
+/* Prints, a line each, the groups to which rules allow that bridge, for a user to whom none does: what the
+ * user would have to be in, or, being added after the caller's login, to log in again for. */
+void policy_print_groups(const struct policy *policy, const char *bridge, const struct caller *caller,
+                         const char *user);
 
 /* Prints, a line each, where a guest under such a list of destinations, egress=, can send to. */
 void policy_print_egress(const char *egress);

@@ -232,7 +232,8 @@ static bool is_broken(const struct answer *answer)
     return !answer->policy.absent;
 }
 
-static void print_reasons(const struct answer *answer, const struct bridge_facts *state)
+static void print_reasons(const struct answer *answer, const struct bridge_facts *state,
+                          const struct caller *caller)
 {
     const struct policy *policy = &answer->policy;
     const struct policy_rule *rule = answer->decision.match.rule;
@@ -249,8 +250,11 @@ static void print_reasons(const struct answer *answer, const struct bridge_facts
     printf("because: %s\n", answer->why.text);
     if (is_broken(answer))
         puts("to fix it: run virt-tap policy check, which lists every error");
-    else if (!state->other)
-        print_remedy(policy, rule, answer->question->bridge, answer->selector);
+    if (is_broken(answer) || state->other)
+        return;
+    if (!rule)
+        policy_print_groups(policy, answer->question->bridge, caller, strchr(answer->selector, '=') + 1);
+    print_remedy(policy, rule, answer->question->bridge, answer->selector);
 }
 
 static int explain(const char *name, const struct question *question, const struct caller *caller, bool json)
@@ -273,7 +277,7 @@ static int explain(const char *name, const struct question *question, const stru
         terminal_wrap(true);
         print_verdict(yes, user, bridge, &state);
         print_caller(caller, user);
-        print_reasons(&answer, &state);
+        print_reasons(&answer, &state, caller);
         print_bridge(&state);
         status = finish_output(!yes, name);
     }

@@ -101,6 +101,25 @@ class Explain(VerbCase):
         sandbox.write(QEMU_ACL, "# none\n")
         self.as_user("no", f"to allow it: add this line to {QEMU_ACL}, which applies to every user: allow br0", status=1)
 
+    def test_no_rule_but_for_a_group(self):
+        """Whoever is not in the group is told of it, and whoever was added after this login to log in again."""
+        self.in_group("students", 2001)
+        sandbox.write(POLICY, f"deny br1 group=students\nallow br1 group=students\nallow br0 group=students user={OTHER}\nallow br0 group=students\n")
+        self.as_user("no", "because: no rule", f"to allow it: add {ME} to group 'students', to which {POLICY}:4 allows it, and log in again",
+                     f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
+        self.in_group("students", 2001, ME)
+        said = self.explains("no", "because: no rule", f"to allow it: log in again: {ME} has been added to group 'students' since, "
+                             f"to which {POLICY}:4 allows it", uid=USER, groups=[USER], status=1)
+        self.assertEqual(len([line for line in said if "students" in line]), 1, said)
+
+    def in_group(self, group, gid, members=""):
+        with open("/etc/group", encoding="utf-8") as file:
+            before = file.read()
+        if group not in before:
+            self.addCleanup(sandbox.write, "/etc/group", before)
+        others = [line for line in before.splitlines() if not line.startswith(group + ":")]
+        sandbox.write("/etc/group", "\n".join([*others, f"{group}:x:{gid}:{members}"]) + "\n")
+
     def test_no_policy(self):
         self.as_user("no", "because: there is no policy", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
 

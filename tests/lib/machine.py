@@ -214,8 +214,11 @@ class Machine:
         begun = time.monotonic()
         while not self._line(BOOT).endswith("ready"):
             pass  # what was on its way when it went down
-        self.run("timeout 120 systemctl is-system-running --wait", check=False)
+        uptime = float(self.run("timeout 120 systemctl is-system-running --wait >/dev/null; cut -d ' ' -f 1 /proc/uptime"))
         self.boot_seconds = time.monotonic() - begun
+        if uptime > 2 * self.boot_seconds + 10:
+            raise MachineError(f"its clock went {uptime:.0f} s in {self.boot_seconds:.0f} s, in which programs give up too early: the kernel took the "
+                               "speed of the TSC wrongly; try again with less beside it")
 
     def run(self, command, check=True, limit=300):
         """Run a bash command as root; returns what it printed, or with check=False (status, output). What it leaves in the background

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, LOOKS = 10, LOOKS_MAX = 70, CLEAN_MS = 3000, SEEN_MS = 500 };
+enum { WAIT_MS = 30000, STEP_MS = 100, LOOKS = 3, LOOKS_MAX = 20, CLEAN_MS = 3000, SEEN_MS = 500 };
 
 /* Whether some server of DHCP listens: a line `SLOT: ADDRESS:PORT REMOTE-ADDRESS...` has port 67. Users may
  * have any number of sockets before that one. */

@@ -10,7 +10,10 @@
 #include "policy/maps.h"
 #include "policy_lint.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 
 static bool is_about(const struct policy_rule *rule, const char *bridge)
@@ -68,19 +71,59 @@ static void check_mac(struct lint *lint, const struct policy *policy, const char
         bridge, name, mac);
 }
 
+/* An IP address as a network of its own. */
+static bool take_address(const struct sockaddr *from, struct cidr *out)
+{
+    *out = (struct cidr){.family = from ? from->sa_family : AF_UNSPEC};
+    if (out->family == AF_INET)
+        memcpy(out->bytes, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+    else if (out->family == AF_INET6)
+        memcpy(out->bytes, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 16);
+    else
+        return false;
+    out->prefix = (uint8_t)(8 * cidr_size(out->family));
+    return true;
+}
+
+/* The host would look for all of the network on the bridge, as soon as a guest asks for that. */
+static void check_declared(struct lint *lint, const struct bridges_entry *entry, const struct ifaddrs *all)
+{
+    char wanted[CIDR_TEXT], other[INET6_ADDRSTRLEN];
+    struct cidr cidr;
+
+    for (size_t i = 0; i < entry->is.address_count; i++)
+        for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+            if (strcmp(at->ifa_name, entry->is.name) == 0 || !take_address(at->ifa_addr, &cidr))
+                continue;
+            if (!cidr_overlap(&entry->is.addresses[i], &cidr))
+                continue;
+            cidr_print(&entry->is.addresses[i], wanted);
+            inet_ntop(cidr.family, cidr.bytes, other, sizeof(other));
+            lint_warn(lint, BRIDGES_PATH, entry->line,
+                      "the network of %s has %s of '%s' in it, and once the bridge is made, what is reached "
+                      "there is looked for on the bridge: choose another network",
+                      wanted, other, at->ifa_name);
+            break;
+        }
+}
+
 void lint_beside(struct lint *lint)
 {
     _cleanup_bridges_ struct bridges bridges;
     _cleanup_maps_ struct maps maps = {.count = 0};
+    struct ifaddrs *addresses = NULL;
     struct error why = {0};
 
     if (bridges_read(&bridges, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);
     else if (maps_read(&maps, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no domain of another host is started: %s", why.text);
+    if (getifaddrs(&addresses) < 0)
+        addresses = NULL;
     for (size_t i = 0; i < bridges.count; i++) {
         const struct bridges_entry *entry = &bridges.entries[i];
         struct policy_rule rule = {.all = false};
+        check_declared(lint, entry, addresses);
         strcpy(rule.name, entry->is.name);
         if (lint_name_trouble(&rule))
             lint_warn(lint, BRIDGES_PATH, entry->line,
@@ -88,6 +131,7 @@ void lint_beside(struct lint *lint)
                       "or a comment",
                       rule.name);
     }
+    freeifaddrs(addresses);
 }
 
 void lint_bridges(struct lint *lint, const struct policy *policy)

@@ -41,6 +41,17 @@ class Check(VerbCase):
         self.assertEqual((code, lines), (0, [f"{POLICY}: rules 6, files 1, errors 0, warnings 0"]))
         self.finds(uid=USER)
 
+    def test_declared_in_a_network_that_is_there(self):
+        """Once a guest asks for it, the host would look for all of that network on it."""
+        sandbox.run("ip", "address", "add", "192.0.2.10/24", "dev", "br0")
+        sandbox.run("ip", "address", "add", "2001:db8::10/64", "dev", "br0", "nodad")
+        sandbox.run("ip", "address", "add", "203.0.113.1/24", "dev", "br0")
+        self.addCleanup(os.unlink, BRIDGES)
+        sandbox.write(POLICY, "allow br0\n")
+        sandbox.write(BRIDGES, "bridge br0 address=203.0.113.1/24\nbridge br-a address=192.0.2.1/24\nbridge br-b address=10.66.0.1/24\n"
+                      "bridge br-c address=2001:db8::1/64\n")
+        self.finds((f"{BRIDGES}:2", "warning", "192.0.2.1/24", "192.0.2.10 of 'br0'"), (f"{BRIDGES}:4", "warning", "2001:db8::10 of 'br0'"), uid=USER)
+
     def test_json(self):
         sandbox.write(POLICY, "allow br0\nallow br0\n")
         sandbox.write(DRAFT, "allow br0\nallow br1 no=such\n")

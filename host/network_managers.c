@@ -90,6 +90,15 @@ static void report_dispatcher(struct findings *out)
                             "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", bridge);
 }
 
+/* Whether networkd runs, or did since the host started: it writes what it knows of each interface. The folder
+ * is on every host with systemd (tmpfiles.d/systemd-network.conf). */
+static bool networkd_runs(void)
+{
+    _cleanup_globfree_ glob_t links = {.gl_pathc = 0};
+
+    return glob("/run/systemd/netif/links/*", GLOB_NOSORT, NULL, &links) == 0;
+}
+
 /* Whether networkd has a file for this bridge: its state of links, src/network/networkd-state-file.c,
  * link_save. */
 static bool networkd_owns(const char *bridge)
@@ -113,7 +122,7 @@ static void report_udev(struct findings *out)
 {
     char bridge[IFNAMSIZ];
 
-    if (access("/run/systemd/netif", F_OK) < 0 || any_folder_has("udev/rules.d/90-virt-tap.rules") ||
+    if (!networkd_runs() || any_folder_has("udev/rules.d/90-virt-tap.rules") ||
         !find_owned_bridge(networkd_owns, bridge))
         return;
     if (any_folder_has("systemd/system/virt-tap-repair@.service"))
@@ -130,7 +139,7 @@ static void report_networkd(struct findings *out)
 {
     char path[PATH_MAX];
 
-    if (access("/run/systemd/netif", F_OK) < 0)
+    if (!networkd_runs())
         return;
     switch (networkd_search(path)) {
     case NETWORKD_CLOSED:

@@ -11,7 +11,7 @@ timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.0
 """
 NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
 NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
-NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
+NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif/links; touch /run/systemd/netif/links/1\n"
 BRIDGE_UP = "own /usr/local; mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
 OWNED = ("ip link add br0 type bridge; " + BRIDGE_UP + NM + "mkdir /run/NetworkManager/devices; "
          "printf '[device]\\nnm-owned=true\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)")
@@ -242,6 +242,9 @@ STATES = [
     state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD +
           networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
+    state("networkd, whose folders systemd has made on every host (tmpfiles.d/systemd-network.conf), and which does not run",
+          "own /run; mkdir -p /run/systemd/netif/links\n" + networkd("20-all.network", "[Match]\\nType=ether\\n"),
+          "net.tun", never="net.networkd net.networkd.claims"),
     state("networkd, about all Ethernets", NETWORKD + networkd("20-all.network", "[Match]\\nType=ether\\n"),
           "net.networkd.claims", says=("20-all.network",)),
     state("networkd, about all but some", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* eth*\\n"),
@@ -283,7 +286,7 @@ STATES = [
     state("networkd, about all, before all", NETWORKD + networkd("00-all.network", "[Match]\\nType=ether\\n") +
           "printf '[Match]\\nName=vtap-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-virt-tap.network", "net.networkd.first",
           never="net.networkd net.networkd.claims", says=("00-all.network", "sorts behind 05-virt-tap.network")),
-    *(state(f"networkd, and its bridge{where}", "ip link add br0 type bridge; " + NETWORKD + "own /usr/local; mkdir /run/systemd/netif/links\n"
+    *(state(f"networkd, and its bridge{where}", "ip link add br0 type bridge; " + NETWORKD + "own /usr/local\n"
             f"echo NETWORK_FILE={file} >/run/systemd/netif/links/$(cat /sys/class/net/br0/ifindex); {more}", expect, never=never, says=says)
       for where, file, more, expect, never, says in (
           ("", "/etc/a.network", UNIT, "net.networkd.forgets", "net.ifupdown", ("'br0'", 'ENV{DEVTYPE}=="bridge"', "> /etc/udev/rules.d/90-virt-tap.rules")),

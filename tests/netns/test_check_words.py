@@ -29,7 +29,7 @@ sed -i '/^kvm:/d; /^libvirt:/d' /etc/group; echo libvirt:x:64601: >>/etc/group
 kvm 0600 root:root; chmod 0600 /dev/net/tun
 helper; setcap -r $HELPER_PATH; chmod u+s $HELPER_PATH
 ip link add br0 type bridge; echo allow br0 >/etc/virt-tap/policy.conf
-own /run; mkdir -p /run/NetworkManager /run/systemd/netif /run/called
+own /run; mkdir -p /run/NetworkManager /run/systemd/netif/links /run/called; touch /run/systemd/netif/links/1
 mount --bind /dev/null /usr/bin/qemu-system-x86_64
 own /usr/local; mkdir -p /usr/local/sbin
 chown vmuser /run/vt

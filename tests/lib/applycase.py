@@ -8,6 +8,7 @@ import collections
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -29,6 +30,7 @@ FRAMES = {kind.name: kind.frame for kind in KINDS}
 FORGED, GOOD = FRAMES["RA"], FRAMES["ARP request"]  # of a guest under mac=lock; good ones are also its own addresses'
 ADDRESS = portframes.OWN4
 SO_RCVBUFFORCE = 33
+FLOODING = set()  # the processes of flood(), by pid
 
 
 def kernel():
@@ -180,9 +182,11 @@ class ApplyCase(VerbCase):
                 if FEW:
                     time.sleep(0.002)
         os.close(writer)
+        FLOODING.add(pid)
         try:
             yield lambda: os.read(reader, 4096)
         finally:
+            FLOODING.remove(pid)
             os.kill(pid, 9)
             os.waitpid(pid, 0)
             os.close(reader)
@@ -196,11 +200,15 @@ class Seen:
         self.counts = dict.fromkeys(frames, 0)
 
     def __call__(self, *frames):
+        for pid in FLOODING:  # it may send faster than these are read
+            os.kill(pid, signal.SIGSTOP)
         with contextlib.suppress(BlockingIOError):
-            for _ in range(10000):  # more than a socket holds; a guest may send faster than these are read
+            while True:
                 frame = self.sock.recv(65536)
                 if frame in self.counts:
                     self.counts[frame] += 1
+        for pid in FLOODING:
+            os.kill(pid, signal.SIGCONT)
         return [self.counts[frame] for frame in frames]
 
     def forget(self):
